@@ -1,0 +1,1 @@
+"""The measuring half of the neuron warehouse: text and models in, sufficient statistics in DuckDB out."""

@@ -1,0 +1,27 @@
+"""What can go wrong, as classes.
+
+    NeuronsError
+    ├── InputError        the user's input is wrong: one line, exit code 2, nothing was changed
+    │   └── WarehouseBusy another process holds the warehouse
+    └── RunFailed         the work itself failed: exit code 1
+"""
+
+
+class NeuronsError(Exception):
+    """Base of every error this package raises on purpose; its text is one line for the user."""
+
+    exit_code = 1
+
+
+class InputError(NeuronsError):
+    """Wrong input: the text says what is wrong and how to mend it."""
+
+    exit_code = 2
+
+
+class WarehouseBusy(InputError):
+    """Another process has the warehouse open for writing."""
+
+
+class RunFailed(NeuronsError):
+    """A run stopped for a reason that is not the user's input."""

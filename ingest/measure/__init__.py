@@ -1,0 +1,1 @@
+"""Tensors in, columns of sums out; this room knows no model names, no files and no SQL."""

@@ -1,0 +1,34 @@
+"""Names that several rooms share: the relation of two models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Relation = Literal["seed", "step", "size", "self", "mixed"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a model's relation to another one rests on."""
+
+    name: str
+    model_family: str
+    seed: int | None
+    step: int | None
+
+
+def relation(a: Identity, b: Identity) -> Relation:
+    """How two models are related.
+
+    `size`: different families. Within one family: `seed`, another seed at the same step (a seed that is not given
+    counts as one of its own); `step`, another checkpoint of the same seed; `mixed`, both differ; `self`, neither does.
+    """
+    if a.name == b.name:
+        return "self"
+    if a.model_family != b.model_family:
+        return "size"
+    same_seed = a.seed is not None and a.seed == b.seed
+    if a.step == b.step:
+        return "self" if same_seed else "seed"
+    return "step" if same_seed else "mixed"

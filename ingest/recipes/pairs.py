@@ -1,0 +1,42 @@
+"""Which models of a study are each other's partners."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from ingest.names import Identity, relation
+
+
+def chosen_pairs(rule: str | list[list[str]], models: list[Identity]) -> tuple[tuple[int, int], ...]:
+    """Unordered pairs of model indices, each once, in ascending order.
+
+    Args:
+        rule: `seeds` (other seeds of the same family and step), `all`, `consecutive` (neighbouring steps of one seed),
+            `reference:NAME` (that model with every other), or the pairs by name.
+        models: of the study, with unique names.
+    """
+    everyone = list(combinations(range(len(models)), 2))
+    if isinstance(rule, list):
+        index = {model.name: i for i, model in enumerate(models)}
+        asked = {(min(index[a], index[b]), max(index[a], index[b])) for a, b in rule}
+        return tuple(sorted(asked))
+    if rule == "seeds":
+        return tuple((a, b) for a, b in everyone if relation(models[a], models[b]) == "seed")
+    if rule == "consecutive":
+        return _consecutive(models)
+    if rule == "all":
+        return tuple(everyone)
+    reference = rule.removeprefix("reference:")
+    return tuple((a, b) for a, b in everyone if reference in (models[a].name, models[b].name))
+
+
+def _consecutive(models: list[Identity]) -> tuple[tuple[int, int], ...]:
+    runs: dict[tuple[str, int | None], list[int]] = {}
+    for i, model in enumerate(models):
+        if model.step is not None:
+            runs.setdefault((model.model_family, model.seed), []).append(i)
+    pairs = []
+    for members in runs.values():
+        by_step = sorted(members, key=lambda i: models[i].step or 0)
+        pairs += [(min(a, b), max(a, b)) for a, b in zip(by_step, by_step[1:], strict=False)]
+    return tuple(sorted(pairs))

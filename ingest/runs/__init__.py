@@ -1,0 +1,1 @@
+"""How work survives a night: the plan of a run, its parts, its state files."""

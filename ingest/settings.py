@@ -1,0 +1,28 @@
+"""Where things are: the project's root, the warehouse and the folders beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO_MODELS = ROOT / "warehouse" / "demo"
+DEMO_TRAINING = ROOT / "warehouse" / "demo-training"
+STUDIES = Path(__file__).resolve().parent / "studies"
+
+
+def warehouse_path(given: Path | None = None) -> Path:
+    """The warehouse: the given path, else $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb in the project."""
+    if given is None:
+        given = Path(os.environ.get("NEURONS_WAREHOUSE") or ROOT / "warehouse" / "neurons.duckdb")
+    return given.expanduser().resolve()
+
+
+def state_folder(warehouse: Path) -> Path:
+    """Files with the state of unfinished or extensible runs, one folder per run."""
+    return warehouse.with_name(warehouse.name + ".state")
+
+
+def corpora_folder(warehouse: Path) -> Path:
+    """Stored token rows, shared by all runs of a warehouse."""
+    return warehouse.parent / "corpora"

@@ -1,0 +1,228 @@
+"""What a run is: the study file, read and checked before anything heavy is imported."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from ingest.errors import InputError
+
+Precision = Literal["float32", "float16", "bfloat16"]
+_STEP = re.compile(r"\{step(?::0(\d+)d)?\}")
+
+
+def _at_step(text: str, step: int) -> str:
+    """The text with every {step} or {step:07d} replaced by the number."""
+    return _STEP.sub(lambda found: str(step).zfill(int(found[1] or 0)), text)
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Sample(_Section):
+    """Which rows of the corpus are taken: a seeded shuffle of all rows, or the first ones."""
+
+    kind: Literal["shuffle", "head"] = "shuffle"
+    seed: int = Field(default=0, ge=0)
+
+
+class Corpus(_Section):
+    """The text, and how it becomes token rows."""
+
+    source: str
+    split: str | None = None
+    revision: str | None = None
+    field: str = "text"
+    subset_field: str | None = None
+    part: Literal["held-out", "train", "all"] = "all"
+    tokens: int | None = Field(default=None, ge=1)
+    context: int | None = Field(default=None, ge=2)
+    bos: Literal["row", "none"] = "row"
+    sample: Sample = Sample()
+
+    @field_validator("source")
+    @classmethod
+    def _known_source(cls, source: str) -> str:
+        kind, _, rest = source.partition(":")
+        if source != "python-stdlib" and not (kind in ("hf", "text", "jsonl", "parquet") and rest):
+            raise ValueError("write python-stdlib, text:GLOB, jsonl:PATH, parquet:PATH or hf:DATASET")
+        return source
+
+
+class Model(_Section):
+    """One model of the study; a checkpoint is a model of its own."""
+
+    name: str = Field(min_length=1)
+    path: str = Field(min_length=1)
+    revision: str | None = None
+    model_family: str | None = None
+    seed: int | None = None
+    step: int | None = None
+    steps: list[int] | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _one_kind_of_step(self) -> Model:
+        if self.steps is not None:
+            if self.step is not None:
+                raise ValueError("give step or steps, not both")
+            if not any(_STEP.search(text) for text in (self.path, self.revision or "")):
+                raise ValueError("steps needs {step} in path or revision, where each step's number goes")
+        return self
+
+    def checkpoints(self) -> list[Model]:
+        """One model per step, named name@step; itself without `steps`."""
+        if self.steps is None:
+            return [self]
+        return [
+            Model(
+                name=f"{self.name}@{step}",
+                path=_at_step(self.path, step),
+                revision=self.revision and _at_step(self.revision, step),
+                model_family=self.model_family,
+                seed=self.seed,
+                step=step,
+            )
+            for step in self.steps
+        ]
+
+
+class Pairs(_Section):
+    """Which models are each other's partners."""
+
+    rule: str | list[list[str]] = "seeds"
+
+    @field_validator("rule")
+    @classmethod
+    def _known_rule(cls, rule: str | list[list[str]]) -> str | list[list[str]]:
+        if isinstance(rule, str):
+            if rule not in ("seeds", "all", "consecutive") and not rule.startswith("reference:"):
+                raise ValueError("write seeds, all, consecutive, reference:NAME or a list of pairs of names")
+        elif any(len(pair) != 2 for pair in rule):
+            raise ValueError("every pair is a list of two names")
+        elif any(a == b for a, b in rule):
+            raise ValueError("a pair is two different models")
+        return rule
+
+
+class Baseline(_Section):
+    """The rotation baseline: random Gaussian matrices with unit rows, one per layer and draw."""
+
+    kind: Literal["rotation"] = "rotation"
+    draws: int = Field(default=5, ge=1, le=1000)
+    seed: int = Field(default=0, ge=0)
+
+
+class Measure(_Section):
+    """What is measured on the text."""
+
+    moments: bool = True
+    correlation: Literal["auto", "exact", "off"] = "auto"
+    baseline: Baseline = Baseline()
+
+
+class Device(_Section):
+    """Where and in which precision the forward passes run."""
+
+    name: str = "auto"
+    dtype: Precision = "float32"
+    memory: float | None = Field(default=None, gt=0, description="GB that the run may hold")
+    batch_rows: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1)
+
+    @field_validator("memory", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, memory: object) -> object:
+        return float(memory) if isinstance(memory, int) and not isinstance(memory, bool) else memory
+
+
+class Study(_Section):
+    """A study: texts, models, pairs and measures; `folder` is what relative paths start from."""
+
+    name: str = Field(min_length=1)
+    corpus: Corpus | None = None
+    models: list[Model] = Field(min_length=1)
+    pairs: Pairs = Pairs()
+    measure: Measure = Measure()
+    device: Device = Device()
+    folder: Path = Field(default=Path("."), exclude=True)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Study:
+        names = [m.name for m in self.checkpoints()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"model name {name!r} stands twice: every model needs a name of its own")
+        rule = self.pairs.rule
+        asked = [rule.removeprefix("reference:")] if isinstance(rule, str) and ":" in rule else []
+        asked += [name for pair in rule for name in pair] if isinstance(rule, list) else []
+        for name in asked:
+            if name not in names:
+                raise ValueError(f"[pairs] rule names {name!r}, which is none of the study's models")
+        return self
+
+    def checkpoints(self) -> list[Model]:
+        """All models of the study, each checkpoint as a model of its own."""
+        return [checkpoint for model in self.models for checkpoint in model.checkpoints()]
+
+
+def read_study(path: Path) -> Study:
+    """Read and check a study file.
+
+    Raises:
+        InputError: if the file is missing, is no TOML, or says something a study cannot say.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"there is no study at {path}: name an existing .toml file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as text: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from None
+    if "folder" in content:
+        raise InputError(f"{path}: unknown key 'folder'{_instead('folder', Study)}")
+    try:
+        return Study(**content, folder=path.resolve().parent)
+    except ValidationError as error:
+        raise InputError(f"{path}: {_first_problem(error, content)}") from None
+
+
+def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
+    """The first of pydantic's findings in a user's words."""
+    problem = error.errors()[0]
+    place = [str(part) for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("str", "list[")))]
+    where = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        section = _section_at(place[:-1])
+        return f"unknown key {where!r}{_instead(place[-1], section)}"
+    if problem["type"] == "missing":
+        return f"{where} is missing: a study needs name and [[models]], each with name and path"
+    text = problem["msg"].removeprefix("Value error, ")
+    value = problem["input"]
+    shown = f" = {value!r}" if isinstance(value, str | int | float | bool) else ""
+    return f"{where}{shown}: {text}" if where else text
+
+
+def _section_at(place: list[str]) -> type[BaseModel]:
+    sections: dict[str, type[BaseModel]] = {
+        "corpus": Corpus,
+        "sample": Sample,
+        "models": Model,
+        "pairs": Pairs,
+        "measure": Measure,
+        "baseline": Baseline,
+        "device": Device,
+    }
+    return next((sections[part] for part in reversed(place) if part in sections), Study)
+
+
+def _instead(key: str, section: type[BaseModel]) -> str:
+    known = [name for name in section.model_fields if name != "folder"]
+    close = difflib.get_close_matches(key, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(known)}"

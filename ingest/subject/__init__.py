@@ -1,0 +1,1 @@
+"""The language model under study: located, checked, loaded, probed; the only room that imports transformer_lens."""

@@ -1,0 +1,189 @@
+"""TransformerLens: where the MLPs are, the parity probe, and the processed weights.
+
+The mass passes do not run here: the bridge forces eager attention and its hooks cost a fifth of the speed.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformer_lens.model_bridge import TransformerBridge
+
+from ingest.errors import InputError
+from ingest.subject.sites import Reader, Sites
+
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """Processed weights of one MLP, float32; the gate's input weights are `w_in` in a gated MLP.
+
+    Attributes:
+        w_in: (d_model, d_mlp).
+        w_up: (d_model, d_mlp) of the up projection, None without a gate.
+        w_out: (d_mlp, d_model).
+        b_in: (d_mlp,), None where neither the projection nor the norm in front of it has a bias.
+    """
+
+    w_in: Tensor
+    w_up: Tensor | None
+    w_out: Tensor
+    b_in: Tensor | None
+
+
+@dataclass(frozen=True)
+class ProcessedWeights:
+    """Weights with norms folded into the next matrix and, under layer norm, writing weights centred.
+
+    Attributes:
+        layers: one per MLP.
+        w_u: unembedding (d_model, d_vocab).
+        w_e: embedding (d_vocab, d_model).
+        processing: what was done, in words.
+    """
+
+    layers: tuple[LayerWeights, ...]
+    w_u: Tensor
+    w_e: Tensor
+    processing: str
+
+
+def open_bridge(name: str, folder: Path) -> TransformerBridge:
+    """The model in TransformerLens.
+
+    Raises:
+        InputError: if TransformerLens does not know the architecture.
+    """
+    logging.getLogger("transformer_lens").setLevel(logging.ERROR)
+    try:
+        return TransformerBridge.boot_transformers(str(folder), device="cpu")
+    except (OSError, ValueError, KeyError, AttributeError, RuntimeError, NotImplementedError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"model {name}: TransformerLens cannot load this architecture: {reason}") from None
+
+
+def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Sites:
+    """The MLPs of a model, as modules of the plain network.
+
+    Raises:
+        InputError: if a layer has no MLP, or one whose hidden vector has no single output projection.
+    """
+    blocks = list(getattr(bridge, "blocks", []))
+    gated = bool(bridge.cfg.gated_mlp)
+    pre, post = [], []
+    for layer, block in enumerate(blocks):
+        parts = getattr(block, "mlp", None)
+        if parts is None or not hasattr(parts, "out"):
+            raise InputError(f"model {name}: layer {layer} has no MLP with an output projection: nothing to measure")
+        first = "gate" if gated else "in"
+        try:
+            pre.append(bridge.adapter.translate_transformer_lens_path(f"blocks.{layer}.mlp.{first}"))
+            post.append(bridge.adapter.translate_transformer_lens_path(f"blocks.{layer}.mlp.out"))
+            network.get_submodule(pre[-1]), network.get_submodule(post[-1])
+        except (AttributeError, ValueError, KeyError):
+            raise InputError(f"model {name}: layer {layer}'s MLP has no module for its pre-activation") from None
+    if not blocks:
+        raise InputError(f"model {name} has no MLP layers: there are no neurons to measure")
+    return Sites(
+        pre=tuple(pre),
+        post=tuple(post),
+        d_model=int(bridge.cfg.d_model),
+        d_mlp=int(bridge.cfg.d_mlp),
+        is_gated=gated,
+        norm="rms" if "RMS" in str(bridge.cfg.normalization_type) else "layer",
+        activation=bridge.cfg.act_fn,
+    )
+
+
+@torch.no_grad()
+def parity_error(name: str, bridge: TransformerBridge, network: nn.Module, sites: Sites, ids: Tensor) -> float:
+    """Largest difference of a post-activation between the plain model and the bridge.
+
+    Args:
+        name: of the model, for the message.
+        bridge: the model in TransformerLens, unprocessed.
+        network: the plain model, float32 on the CPU.
+        sites: its MLPs.
+        ids: token rows (rows, context).
+
+    Raises:
+        InputError: if a hook of the bridge does not fire, or the difference is above tolerance.
+    """
+    names = [f"blocks.{layer}.mlp.hook_post" for layer in range(sites.n_layers)]
+    _, cache = bridge.run_with_cache(ids, names_filter=lambda hook: hook in names)
+    if missing := [hook for hook in names if hook not in cache]:
+        raise InputError(f"model {name}: TransformerLens hook {missing[0]} does not fire for this architecture")
+    theirs = torch.cat([cache[hook].flatten(0, -2) for hook in names], dim=1)
+    with Reader(network, sites).hooked() as reader:
+        ours = reader.read(ids).post
+    error = float((ours - theirs).abs().max())
+    if not error <= _TOLERANCE * max(1.0, float(ours.abs().max())):
+        raise InputError(f"model {name}: activations differ by {error:.2g} between transformers and TransformerLens")
+    return error
+
+
+@torch.no_grad()
+def processed_weights(
+    name: str, bridge: TransformerBridge, network: nn.Module, sites: Sites, ids: Tensor
+) -> ProcessedWeights:
+    """Fold and centre the weights, and check by algebra on a forward pass that they are what they are called.
+
+    The bridge is changed: it runs on the processed weights from now on.
+
+    Args:
+        name: of the model, for the message.
+        bridge: the model in TransformerLens.
+        network: the plain model, which tells what biases there are.
+        sites: its MLPs.
+        ids: token rows (rows, context) for the check.
+
+    Raises:
+        InputError: if input or output weights do not reproduce the MLP's own activations.
+    """
+    centred = sites.norm == "layer"
+    bridge.enable_compatibility_mode(
+        disable_warnings=True, center_writing_weights=centred, center_unembed=centred, fold_value_biases=centred
+    )
+    wanted = ("mlp.hook_in", "mlp.hook_pre", "mlp.hook_post", "mlp.hook_out", "mlp.hook_pre_linear")
+    _, cache = bridge.run_with_cache(ids, names_filter=lambda hook: hook.endswith(wanted))
+    layers = []
+    for layer, block in enumerate(bridge.blocks):
+        inputs, pre, post, out = (cache[f"blocks.{layer}.{hook}"].flatten(0, -2) for hook in wanted[:4])
+        mlp, what = block.mlp, f"model {name}, layer {layer}"
+        b_in = _bias(mlp, "b_gate" if sites.is_gated else "b_in")
+        w_in = _oriented(f"{what}: W_in", mlp.W_gate if sites.is_gated else mlp.W_in, b_in, inputs, pre)
+        w_out = _oriented(f"{what}: W_out", mlp.W_out, _bias(mlp, "b_out"), post, out)
+        w_up = None
+        if sites.is_gated:
+            up = cache[f"blocks.{layer}.mlp.hook_pre_linear"].flatten(0, -2)
+            w_up = _oriented(f"{what}: W_up", mlp.W_in, _bias(mlp, "b_in"), inputs, up)
+        # Without a bias of its own and under a norm without one, the layer has none; folding may have put zeros there.
+        has_bias = sites.norm == "layer" or network.get_submodule(sites.pre[layer]).bias is not None
+        layers.append(LayerWeights(w_in=w_in, w_up=w_up, w_out=w_out, b_in=b_in if has_bias else None))
+    processing = "norms folded, writing weights and unembedding centred" if centred else "norms folded"
+    return ProcessedWeights(tuple(layers), bridge.W_U, bridge.W_E, processing)
+
+
+def _bias(mlp: Any, key: str) -> Tensor | None:
+    try:
+        bias = getattr(mlp, key)
+    except AttributeError:
+        return None
+    return bias if isinstance(bias, Tensor) else None
+
+
+def _oriented(what: str, weight: Tensor, bias: Tensor | None, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """The weight (inputs, outputs) if it maps the inputs to the outputs, as it stands or transposed."""
+    target = outputs if bias is None else outputs - bias
+    for candidate in (weight, weight.T):
+        if candidate.shape == (inputs.shape[1], outputs.shape[1]):
+            error = float((inputs @ candidate - target).abs().max())
+            if error <= _TOLERANCE * max(1.0, float(outputs.abs().max())):
+                return candidate.detach().clone()
+    raise InputError(f"{what} does not reproduce the MLP's activations: TransformerLens misreads this architecture")

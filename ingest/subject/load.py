@@ -1,0 +1,52 @@
+"""Load the plain Hugging Face model for the mass passes."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM
+from transformers.utils import logging as transformers_logging
+
+from ingest.errors import InputError
+from ingest.subject.sites import Sites
+
+
+def load_network(name: str, folder: Path) -> nn.Module:
+    """The plain model in float32 on the CPU, in evaluation mode.
+
+    Raises:
+        InputError: if the files cannot make one, or some of its weights are missing or not finite.
+    """
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        network, report = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise InputError(f"model {name}: {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+    # A weight that no file has would be drawn at random without a word.
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        raise InputError(f"model {name}: {folder} lacks weights ({', '.join(missing[:3])}): copy a complete model")
+    for key, parameter in network.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise InputError(f"model {name}: {key} holds NaN or infinite weights: this is no trained model")
+    plain: nn.Module = network.eval()
+    return plain
+
+
+def weights_hash(network: nn.Module) -> str:
+    """sha256 of all parameters' float32 values, in the order of their names."""
+    digest = hashlib.sha256()
+    for key, parameter in sorted(network.named_parameters()):
+        digest.update(f"{key} {tuple(parameter.shape)}\0".encode())
+        digest.update(parameter.detach().to(torch.float32).contiguous().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def default_family(config: dict[str, Any], sites: Sites) -> str:
+    """Models of one architecture and shape, where the study names no family."""
+    return f"{config.get('model_type', 'model')}-{sites.n_layers}x{sites.d_model}x{sites.d_mlp}"

@@ -1,0 +1,102 @@
+"""Find a model's folder and check its files, before torch is imported."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from ingest.errors import InputError
+from ingest.study import Model
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
+
+def locate(model: Model, folder: Path) -> Path:
+    """The local folder of a model; a hub id is fetched at its revision.
+
+    Args:
+        model: as the study names it.
+        folder: what relative paths start from.
+
+    Raises:
+        InputError: if there is no such folder or data, or its files cannot make a model.
+    """
+    local = folder / Path(model.path).expanduser()
+    if local.is_dir():
+        if model.revision is not None:
+            raise InputError(f"model {model.name}: revision is for hub ids, {model.path} is a folder: leave it out")
+        _check_files(model.name, local)
+        return local
+    if not _HUB_ID.fullmatch(model.path):
+        raise InputError(f"model {model.name}: there is no folder {local}: correct its path")
+    fetched = _fetch(model, local)
+    _check_files(model.name, fetched)
+    return fetched
+
+
+def _fetch(model: Model, local: Path) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        fetched = Path(snapshot_download(model.path, revision=model.revision, allow_patterns=_HUB_FILES))
+        if not any((fetched / name).exists() for name in _WEIGHTS):
+            fetched = Path(
+                snapshot_download(model.path, revision=model.revision, allow_patterns=[*_HUB_FILES, "pytorch_model*"])
+            )
+        return fetched
+    except (OSError, ValueError, RuntimeError) as error:
+        at = f" at revision {model.revision}" if model.revision else ""
+        raise InputError(
+            f"model {model.name}: there is no folder {local}, and the hub gave no {model.path}{at} "
+            f"({type(error).__name__}): correct the path, or the connection"
+        ) from None
+
+
+def read_config(name: str, folder: Path) -> dict[str, Any]:
+    """The model's config.json.
+
+    Raises:
+        InputError: if it is missing or no JSON object.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"model {name}: {folder} has no config.json: it is no Hugging Face model folder") from None
+    except (OSError, ValueError) as error:
+        raise InputError(f"model {name}: {folder / 'config.json'} is not valid JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise InputError(f"model {name}: {folder / 'config.json'} is not a JSON object")
+    return config
+
+
+def context_of(config: dict[str, Any]) -> int | None:
+    """The longest row a model can read, where its config bounds it."""
+    for key in ("max_position_embeddings", "n_positions", "n_ctx"):
+        if isinstance(config.get(key), int):
+            return int(config[key])
+    return None
+
+
+def _check_files(name: str, folder: Path) -> None:
+    """Refuse a folder without weights, or with cut ones."""
+    read_config(name, folder)
+    if not any((folder / weights).is_file() for weights in _WEIGHTS):
+        raise InputError(f"model {name}: {folder} has no weights ({' or '.join(_WEIGHTS[::2])}): copy them there")
+    index = folder / "model.safetensors.index.json"
+    shards = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else set()
+    for shard in sorted(shards):
+        if not (folder / shard).is_file():
+            raise InputError(f"model {name}: {folder} lacks {shard}, which its index names: copy it there")
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            # Opening compares the header with the file's length, so a file cut short is found without reading it.
+            with safe_open(file, framework="numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"model {name}: {file} is cut or damaged ({error}): copy it again") from None
