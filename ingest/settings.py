@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from app.warehouse import default_warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO_MODELS = ROOT / "warehouse" / "demo"
@@ -13,9 +14,7 @@ STUDIES = Path(__file__).resolve().parent / "studies"
 
 def warehouse_path(given: Path | None = None) -> Path:
     """The warehouse: the given path, else $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb in the project."""
-    if given is None:
-        given = Path(os.environ.get("NEURONS_WAREHOUSE") or ROOT / "warehouse" / "neurons.duckdb")
-    return given.expanduser().resolve()
+    return (given or default_warehouse()).expanduser().resolve()
 
 
 def state_folder(warehouse: Path) -> Path:

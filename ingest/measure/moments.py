@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ingest.tables import STRATA
 
-_TOKENS_AT_ONCE = 512
+_TOKENS_AT_ONCE = 256
 
 
 class PowerSums:
@@ -24,24 +24,23 @@ class PowerSums:
         self.minimum = torch.full((len(STRATA), n_neurons), torch.inf, dtype=torch.float64, device=shift.device)
         self.maximum = torch.full_like(self.minimum, -torch.inf)
 
-    def update(self, x: Tensor, stratum: Tensor) -> None:
-        """Add positions: x (tokens, neurons) of any float type, stratum (tokens,) indices into `STRATA`."""
-        for index in range(len(STRATA)):
-            chosen = (stratum == index).nonzero().squeeze(1)
-            if not len(chosen):
-                continue
-            rows = x if len(chosen) == len(x) else x[chosen]
-            lowest, highest = torch.aminmax(rows, dim=0)
-            self.minimum[index] = torch.minimum(self.minimum[index], lowest.double())
-            self.maximum[index] = torch.maximum(self.maximum[index], highest.double())
-            # Small blocks stay in the cache through all four powers.
-            for block in rows.split(_TOKENS_AT_ONCE):
-                d = block.double() - self.shift
-                d2 = d * d
-                self.sums[0, index] += d.sum(0)
-                self.sums[1, index] += d2.sum(0)
-                self.sums[2, index] += (d2 * d).sum(0)
-                self.sums[3, index] += (d2 * d2).sum(0)
+    def update(self, x: Tensor, masks: Tensor) -> None:
+        """Add positions: x (tokens, neurons) of any float type; masks (strata, tokens) float64, 1 where they belong."""
+        # Small blocks stay in the cache through all four powers; a product with the masks sums every stratum at once.
+        for block, mask in zip(x.split(_TOKENS_AT_ONCE), masks.split(_TOKENS_AT_ONCE, dim=1), strict=True):
+            power = block.double() - self.shift
+            squares = power * power
+            self.sums[0] += mask @ power
+            self.sums[1] += mask @ squares
+            power *= squares
+            self.sums[2] += mask @ power
+            squares *= squares
+            self.sums[3] += mask @ squares
+        for index, mask in enumerate(masks):
+            rows = x[mask > 0]
+            if len(rows):
+                self.minimum[index] = torch.minimum(self.minimum[index], rows.amin(0).double())
+                self.maximum[index] = torch.maximum(self.maximum[index], rows.amax(0).double())
 
 
 class Moments:
@@ -52,15 +51,15 @@ class Moments:
         self.pre = PowerSums(pre_shift)
         self.post = PowerSums(post_shift)
         self.n = torch.zeros(len(STRATA), dtype=torch.int64)
-        self.n_positive = torch.zeros(len(STRATA), len(pre_shift), dtype=torch.int64, device=pre_shift.device)
+        self.n_positive = torch.zeros(len(STRATA), len(pre_shift), dtype=torch.float64, device=pre_shift.device)
 
     def update(self, pre: Tensor, post: Tensor, stratum: Tensor) -> None:
         """Add positions: pre and post (tokens, neurons), stratum (tokens,)."""
-        self.pre.update(pre, stratum)
-        self.post.update(post, stratum)
-        self.n += torch.bincount(stratum.long(), minlength=len(STRATA)).cpu()
-        for index in range(len(STRATA)):
-            self.n_positive[index] += (pre[stratum == index] > 0).sum(0)
+        masks = torch.nn.functional.one_hot(stratum.long(), len(STRATA)).T.double().contiguous()
+        self.pre.update(pre, masks)
+        self.post.update(post, masks)
+        self.n += masks.sum(1).long().cpu()
+        self.n_positive += (masks.float() @ (pre > 0).float()).double()
 
 
 class Pilot:

@@ -126,7 +126,7 @@ def _moment_rows(subject: Subject, moments: Moments) -> pl.DataFrame:
             "neuron": np.tile(np.arange(d_mlp, dtype=np.uint32), n_layers),
             "stratum": pl.repeat(stratum, n_layers * d_mlp, eager=True),
             "n": pl.repeat(int(moments.n[index]), n_layers * d_mlp, eager=True),
-            "n_positive": moments.n_positive[index].cpu().numpy(),
+            "n_positive": moments.n_positive[index].long().cpu().numpy(),
         }
         for prefix, sums in (("pre", moments.pre), ("post", moments.post)):
             columns |= _power_columns(prefix, sums, index)

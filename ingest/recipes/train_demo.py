@@ -7,7 +7,7 @@ is started again; with the same seed, device and threads a stopped run ends in t
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -167,12 +167,11 @@ def _save_state(file: Path, state: dict[str, Any]) -> None:
     scratch.rename(file)
 
 
-def train(plan: Training, *, position: int = 0) -> None:
+def train(plan: Training) -> None:
     """Train one seed to the end, from its saved state if there is one.
 
     Args:
         plan: what to train; folders that exist already are kept.
-        position: line of the terminal for the progress bar.
     """
     plan.state.mkdir(parents=True, exist_ok=True)
     tokenizer = demo_tokenizer(plan.state)
@@ -196,7 +195,6 @@ def train(plan: Training, *, position: int = 0) -> None:
         unit="tok",
         unit_scale=True,
         desc=f"demo-{plan.seed}",
-        position=position,
         mininterval=2.0,
     ) as bar:
         for step in range(done, plan.steps):
@@ -227,3 +225,18 @@ def train(plan: Training, *, position: int = 0) -> None:
                         "optimizers": [o.state_dict() for o in optimizers],
                     },
                 )
+
+
+def train_all(plans: list[Training], *, threads: int, say: Callable[[str], None]) -> None:
+    """Train several seeds one after another; several processes may work on different seeds at once.
+
+    Args:
+        plans: one per seed.
+        threads: CPU threads; the bits of the result depend on their number.
+        say: called with lines for the user.
+    """
+    torch.set_num_threads(threads)
+    for plan in plans:
+        train(plan)
+        say(f"demo-{plan.seed}: {', '.join(str(folder) for folder in plan.checkpoint_steps().values())}")
+    say("next: neurons demo, which measures the share of universal neurons of the five")

@@ -1,0 +1,142 @@
+"""The command `neurons`. Every command imports what it needs when it runs: a process start stays cheap."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.errors import ReaderError
+from ingest.errors import InputError, NeuronsError
+from ingest.settings import DEMO_MODELS, DEMO_TRAINING, STUDIES, warehouse_path
+
+_WAREHOUSE = click.option(
+    "--warehouse",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="DuckDB file; default: $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="neuron-warehouse")
+def cli() -> None:
+    """Which neurons do independently trained language models share? Measure, build, ask."""
+
+
+@cli.command()
+@_WAREHOUSE
+def demo(warehouse: Path | None) -> None:
+    """The demo study: ingest, dbt build, printed result."""
+    from ingest.recipes.demo import run_demo
+
+    run_demo(warehouse_path(warehouse), click.echo)
+
+
+@cli.command("train-demo")
+@click.option("--seed", "seeds", type=int, multiple=True, help="Only these seeds; default: 1 to 5, one after another.")
+@click.option("--tokens", type=click.IntRange(min=2048 * 100), default=20_000_000, show_default=True)
+@click.option("--device", default="cpu", show_default=True, help="torch device.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
+@click.option("--out", type=click.Path(path_type=Path), default=DEMO_MODELS, help="Folder of the finished models.")
+@click.option("--state", type=click.Path(path_type=Path), default=DEMO_TRAINING, help="Folder of resumable states.")
+def train_demo(seeds: tuple[int, ...], tokens: int, device: str, threads: int, out: Path, state: Path) -> None:
+    """Train the demo models again; may be stopped and started."""
+    from ingest.recipes.train_demo import Training, train_all
+
+    plans = [Training(seed, tokens, out, state, device) for seed in seeds or range(1, 6)]
+    train_all(plans, threads=threads, say=click.echo)
+
+
+@cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@_WAREHOUSE
+def ingest(study: Path, warehouse: Path | None) -> None:
+    """Measure what STUDY names; may be stopped and started again."""
+    from ingest.study import read_study
+
+    checked = read_study(study)
+    from ingest.recipes.ingest import ingest as run
+
+    outcome = run(checked, warehouse_path(warehouse), click.echo)
+    if outcome.was_finished:
+        click.echo(f"run {outcome.run} was finished before: nothing to do")
+    else:
+        click.echo(f"run {outcome.run} is finished; next: neurons build")
+
+
+@cli.command()
+@_WAREHOUSE
+@click.option("--full-refresh", is_flag=True, help="Rebuild incremental tables too.")
+@click.option("--vars", "variables", default=None, help="dbt vars as YAML, such as '{universal_threshold: 0.4}'.")
+def build(warehouse: Path | None, full_refresh: bool, variables: str | None) -> None:
+    """dbt build on the warehouse, then publish it to readers."""
+    from ingest.recipes.build import build_marts
+
+    build_marts(warehouse_path(warehouse), click.echo, full_refresh=full_refresh, variables=variables)
+
+
+@cli.command()
+@click.argument("question", required=False)
+@click.option("-c", "command", help="A query instead of a question.")
+@click.option("-p", "parameters", multiple=True, metavar="NAME=VALUE", help="A parameter of the question; repeatable.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json", "parquet"]), default="table")
+@click.option("--out", type=click.Path(path_type=Path), help="Write to this file.")
+@click.option("--timeout", type=click.FloatRange(min=0.1), default=60.0, show_default=True, help="Seconds.")
+@_WAREHOUSE
+def sql(
+    question: str | None,
+    command: str | None,
+    parameters: tuple[str, ...],
+    form: Any,
+    out: Path | None,
+    timeout: float,
+    warehouse: Path | None,
+) -> None:
+    """Ask QUESTION (a name from the list, or a .sql FILE), or run any read-only query; alone, list the questions."""
+    from ingest.recipes.ask import ask, list_questions
+
+    if question is None and command is None:
+        click.echo(list_questions())
+        return
+    if question is not None and command is not None:
+        raise InputError("give a question or -c, not both")
+    ask(question, command, parameters, form=form, out=out, timeout=timeout, warehouse=warehouse_path(warehouse))
+
+
+@cli.command()
+@_WAREHOUSE
+def status(warehouse: Path | None) -> None:
+    """Runs, parts done, tables and their sizes."""
+    from ingest.recipes.status import print_status
+
+    print_status(warehouse_path(warehouse), click.echo)
+
+
+def main() -> None:
+    """Run the command line; every foreseen error is one line."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("stopped; start the same command again, finished parts are kept", 1)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2)
+    except NeuronsError as error:
+        _fail(str(error), error.exit_code)
+    except ReaderError as error:
+        _fail(str(error), 2)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        _fail("the disk is full: make room and start again, finished parts are kept", 2)
+
+
+def _fail(text: str, code: int) -> None:
+    click.echo(f"neurons: {text}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

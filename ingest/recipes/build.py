@@ -1,0 +1,62 @@
+"""`dbt build` on the warehouse, as a process of its own, then publishing. Run it as `neurons build`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.publish import publish
+from ingest.errors import InputError, RunFailed
+from ingest.raw.warehouse import RawWarehouse
+from ingest.settings import ROOT
+
+_NOTHING_YET = "no run is finished in this warehouse: run `neurons demo` or `neurons ingest STUDY.toml` first"
+
+
+def build_marts(
+    warehouse: Path, say: Callable[[str], None], *, full_refresh: bool = False, variables: str | None = None
+) -> None:
+    """Build and test every dbt model, then publish the warehouse to readers.
+
+    Args:
+        warehouse: DuckDB file with raw tables.
+        say: called with lines for the user.
+        full_refresh: rebuild incremental tables too.
+        variables: dbt vars as YAML.
+
+    Raises:
+        InputError: if there is nothing to build from, or another process holds the warehouse.
+        RunFailed: if a model or a test fails.
+    """
+    raw = RawWarehouse(warehouse)
+    raw.check()
+    if not len(raw.read("select run from raw.runs where status = 'finished'")):
+        raise InputError(_NOTHING_YET)
+    started = time.monotonic()
+    say("dbt build")
+    folder = warehouse.parent
+    command = [sys.executable, "-m", "dbt.cli.main", "build", "--quiet", "--no-use-colors"]
+    command += ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
+    command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    command += ["--full-refresh"] if full_refresh else []
+    command += ["--vars", variables] if variables is not None else []
+    environment = os.environ | {"NEURONS_WAREHOUSE": str(warehouse), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        if "PID" in done.stdout and "lock" in done.stdout:
+            raw.check()
+        raise RunFailed(f"dbt build failed; its log is {folder / 'logs' / 'dbt.log'}\n{done.stdout.strip()}")
+    say(f"{_summary(folder / 'target' / 'run_results.json')} in {time.monotonic() - started:.0f} s")
+    if version := publish(warehouse):
+        say(f"published as version {version.stem}")
+
+
+def _summary(results: Path) -> str:
+    """What dbt did, in words."""
+    kinds = [result["unique_id"].split(".")[0] for result in json.loads(results.read_text())["results"]]
+    return f"{kinds.count('model')} models built, {kinds.count('test') + kinds.count('unit_test')} tests passed"

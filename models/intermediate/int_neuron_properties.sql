@@ -1,0 +1,99 @@
+with
+
+speaking_runs as (
+    select * from {{ ref('int_speaking_runs') }}
+),
+
+weights as (
+    select weights.*
+    from {{ ref('stg_raw__weights') }} as weights
+    inner join speaking_runs
+        on
+            weights.run = speaking_runs.run
+            and weights.model = speaking_runs.model
+            and speaking_runs.measure = 'weights'
+),
+
+activations as (
+    select activations.*
+    from {{ ref('int_activation_sums') }} as activations
+    inner join speaking_runs
+        on
+            activations.run = speaking_runs.run
+            and activations.model = speaking_runs.model
+            and speaking_runs.measure = 'moments'
+),
+
+moments as (
+    select * from {{ ref('int_moments') }}
+),
+
+joined as (
+    select
+        weights.run as weights_run,
+        activations.run as moments_run,
+        weights.model,
+        weights.layer,
+        weights.neuron,
+        activations.is_dead,
+        weights.w_in_norm,
+        weights.w_up_norm,
+        weights.w_out_norm,
+        weights.input_bias,
+        weights.in_out_sim,
+        weights.up_out_sim,
+        weights.w_in_norm ** 2 + coalesce(weights.w_up_norm ** 2, 0) + weights.w_out_norm ** 2 as l2_penalty,
+        pre.mean,
+        pre.var,
+        case when not activations.is_dead then pre.skew end as skew,
+        case when not activations.is_dead then pre.kurt end as kurt,
+        activations.n_positive / nullif(activations.n, 0) as sparsity,
+        post.mean as post_mean,
+        post.var as post_var,
+        case when not activations.is_dead then post.kurt end as post_kurt,
+        case when not activations.is_dead then activations.n_text / nullif(post.kurt, 0) end as support,
+        vocab.mean as vocab_mean,
+        vocab.var as vocab_var,
+        vocab.skew as vocab_skew,
+        vocab.kurt as vocab_kurt,
+        embed.mean as embed_mean,
+        embed.var as embed_var,
+        embed.skew as embed_skew,
+        embed.kurt as embed_kurt
+    from weights
+    left join activations
+        on
+            weights.model = activations.model
+            and weights.layer = activations.layer
+            and weights.neuron = activations.neuron
+    left join moments as pre
+        on
+            activations.run = pre.run
+            and activations.model = pre.model
+            and activations.layer = pre.layer
+            and activations.neuron = pre.neuron
+            and pre.quantity = 'pre'
+    left join moments as post
+        on
+            activations.run = post.run
+            and activations.model = post.model
+            and activations.layer = post.layer
+            and activations.neuron = post.neuron
+            and post.quantity = 'post'
+    left join moments as vocab
+        on
+            weights.run = vocab.run
+            and weights.model = vocab.model
+            and weights.layer = vocab.layer
+            and weights.neuron = vocab.neuron
+            and vocab.quantity = 'out'
+    left join moments as embed
+        on
+            weights.run = embed.run
+            and weights.model = embed.model
+            and weights.layer = embed.layer
+            and weights.neuron = embed.neuron
+            and embed.quantity = 'in'
+)
+
+select * from joined

@@ -1,0 +1,7 @@
+with
+
+matches as (
+    select * from {{ ref('int_neuron_matches') }}
+)
+
+select * from matches

@@ -1,0 +1,66 @@
+with
+
+properties as (
+    select * from {{ ref('int_neuron_properties') }}
+),
+
+universality as (
+    select * from {{ ref('neuron_universality') }}
+    where comparison = 'seeds'
+),
+
+neurons as (
+    select
+        properties.model,
+        properties.layer,
+        properties.neuron,
+        universality.max_corr,
+        universality.mean_corr,
+        universality.min_corr,
+        universality.max_baseline,
+        universality.mean_baseline,
+        universality.min_baseline,
+        universality.excess_corr,
+        universality.is_universal,
+        universality.universal_call,
+        universality.n_partners,
+        properties.support,
+        coalesce(properties.is_dead, universality.is_dead) as is_dead,
+        properties.w_in_norm,
+        properties.w_up_norm,
+        properties.w_out_norm,
+        properties.input_bias,
+        properties.in_out_sim,
+        properties.up_out_sim,
+        properties.l2_penalty,
+        properties.mean,
+        properties.var,
+        properties.skew,
+        properties.kurt,
+        properties.sparsity,
+        properties.post_mean,
+        properties.post_var,
+        properties.post_kurt,
+        properties.vocab_mean,
+        properties.vocab_var,
+        properties.vocab_skew,
+        properties.vocab_kurt,
+        properties.embed_mean,
+        properties.embed_var,
+        properties.embed_skew,
+        properties.embed_kurt,
+        null::varchar as family,
+        null::varchar as role,
+        coalesce(universality.run, properties.moments_run, properties.weights_run) as run,
+        properties.moments_run,
+        properties.weights_run
+    from properties
+    left join universality
+        on
+            properties.model = universality.model
+            and properties.layer = universality.layer
+            and properties.neuron = universality.neuron
+    order by properties.model, properties.layer, properties.neuron
+)
+
+select * from neurons

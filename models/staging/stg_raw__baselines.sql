@@ -1,0 +1,20 @@
+with
+
+raw as (
+    select * from {{ source('raw', 'baselines') }}
+),
+
+typed as (
+    select
+        run,
+        model,
+        layer::smallint as layer,
+        neuron::integer as neuron,
+        other_model,
+        other_layer::smallint as other_layer,
+        draw::smallint as draw,
+        max_corr::double as max_corr
+    from raw
+)
+
+select * from typed

@@ -1,0 +1,28 @@
+-- What was run, on how much text, and how far is it?
+-- $status: running or finished; both without it
+with
+
+runs as (
+    select
+        run,
+        study,
+        status,
+        is_speaking,
+        parts_done,
+        n_parts,
+        n_models,
+        n_tokens,
+        n_documents,
+        method,
+        baseline_draws,
+        device,
+        dtype,
+        parity_error,
+        started_at,
+        finished_at
+    from marts.runs
+    where $status::varchar is null or status = $status::varchar
+)
+
+select * from runs
+order by started_at, run

@@ -1,0 +1,21 @@
+-- Moments and correlations of one run agree on which neurons are dead, so no row of layer_bests is missing or too many.
+with
+
+disagreeing as (
+    select
+        neuron_pairs.run,
+        neuron_pairs.model,
+        neuron_pairs.layer,
+        neuron_pairs.neuron,
+        neuron_pairs.other_model
+    from {{ ref('int_neuron_pairs') }} as neuron_pairs
+    inner join {{ ref('int_activation_sums') }} as activations
+        on
+            neuron_pairs.run = activations.run
+            and neuron_pairs.model = activations.model
+            and neuron_pairs.layer = activations.layer
+            and neuron_pairs.neuron = activations.neuron
+    where neuron_pairs.is_dead <> activations.is_dead
+)
+
+select * from disagreeing

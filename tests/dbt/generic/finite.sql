@@ -1,0 +1,12 @@
+{# No NaN and no infinity in any column of floating-point numbers: what does not exist is NULL. #}
+{% test finite(model) %}
+
+select *
+from {{ model }}
+where
+    false
+    {% for column in adapter.get_columns_in_relation(model) if column.dtype | upper in ['DOUBLE', 'FLOAT'] %}
+    or not isfinite({{ column.quoted }})
+    {% endfor %}
+
+{% endtest %}

@@ -1,0 +1,87 @@
+"""The questions in sql/: each says what it asks, reads marts only, and every parameter may be left out."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.models.harness import ROOT, records
+
+QUESTIONS = sorted((ROOT / "sql").glob("*.sql"))
+GIVEN: dict[str, Any] = {
+    "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished",
+}  # fmt: skip
+
+
+def parameters(question: Path) -> list[str]:
+    """The parameters of a question, from the query itself."""
+    query = re.sub(r"--.*", "", question.read_text())
+    return sorted(set(re.findall(r"\$(\w+)", query)))
+
+
+def test_there_are_ten_questions() -> None:
+    assert len(QUESTIONS) == 10
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda path: path.stem)
+class TestQuestion:
+    def test_says_what_it_asks(self, question: Path) -> None:
+        lines = question.read_text().splitlines()
+        assert re.fullmatch(r"-- .+\?", lines[0])
+        described = [match[1] for line in lines[1:] if (match := re.match(r"-- \$(\w+): .+", line))]
+        assert sorted(described) == parameters(question)
+
+    def test_reads_marts_only(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
+        without_parameters = re.sub(r"\$\w+", "null", question.read_text())
+        tables = con.get_table_names(without_parameters, qualified=True)
+        assert tables
+        assert {name.split(".")[0] for name in tables} == {"marts"}
+
+    def test_answers_without_parameters(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
+        assert records(con, question.read_text(), **dict.fromkeys(parameters(question)))
+
+    def test_answers_with_parameters(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
+        given = {name: GIVEN[name] for name in parameters(question)}
+        rows = records(con, question.read_text(), **given)
+        assert rows
+        for name in {"model", "other_model", "layer", "neuron", "status"} & set(given) & set(rows[0]):
+            assert {row[name] for row in rows} == {given[name]}
+
+    def test_answers_the_same_twice(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
+        given = dict.fromkeys(parameters(question))
+        assert records(con, question.read_text(), **given) == records(con, question.read_text(), **given)
+
+
+def question(name: str) -> str:
+    return (ROOT / "sql" / f"{name}.sql").read_text()
+
+
+def test_card_of_a_dead_neuron_has_no_percentiles(con: duckdb.DuckDBPyConnection) -> None:
+    rows = records(con, question("neuron_card"), model="b", layer=1, neuron=3)
+    assert {row["percentile"] for row in rows} == {None}
+    assert "skew" not in {row["property"] for row in rows}
+
+
+def test_card_holds_every_property_with_its_percentile(con: duckdb.DuckDBPyConnection) -> None:
+    card = {row["property"]: row for row in records(con, question("neuron_card"), model="b", layer=0, neuron=1)}
+    (neuron,) = records(con, "from marts.neurons where model = 'b' and layer = 0 and neuron = 1")
+    (ranks,) = records(con, "from marts.neuron_percentiles where model = 'b' and layer = 0 and neuron = 1")
+    assert set(card) == {name.removesuffix("_pct") for name, rank in ranks.items() if name.endswith("_pct") and rank}
+    for name, row in card.items():
+        assert (row["value"], row["percentile"]) == (neuron[name], ranks[f"{name}_pct"])
+
+
+def test_contrast_lists_the_published_properties_in_their_order(con: duckdb.DuckDBPyConnection) -> None:
+    rows = records(con, question("property_contrast"), model="b")
+    published = ["skew", "kurt", "input_bias", "l2_penalty", "sparsity", "vocab_kurt", "in_out_sim", "mean"]
+    assert [row["property"] for row in rows] == published
+
+
+def test_unlike_any_other_takes_as_many_as_asked(con: duckdb.DuckDBPyConnection) -> None:
+    rows = records(con, question("unlike_any_other"), model=None, n=4)
+    lowest = records(con, "from marts.neurons where max_corr is not null and not is_dead order by max_corr limit 4")
+    assert [row["max_corr"] for row in rows] == [row["max_corr"] for row in lowest]
