@@ -10,7 +10,7 @@ ReaderError          one clear line for the user, exit code 2; never names a fil
 └── BadOutput        the result cannot be written as asked
 """
 
-# ruff: noqa: N818 (the names say what happened; all of them are errors)
+
 
 import re
 

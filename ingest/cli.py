@@ -11,7 +11,7 @@ import click
 
 from app.errors import ReaderError
 from ingest.errors import InputError, NeuronsError
-from ingest.settings import DEMO_MODELS, DEMO_TRAINING, STUDIES, warehouse_path
+from ingest.settings import DEMO_MODELS, DEMO_TRAINING, warehouse_path
 
 _WAREHOUSE = click.option(
     "--warehouse",

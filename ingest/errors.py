@@ -1,9 +1,9 @@
 """What can go wrong, as classes.
 
-    NeuronsError
-    ├── InputError        the user's input is wrong: one line, exit code 2, nothing was changed
-    │   └── WarehouseBusy another process holds the warehouse
-    └── RunFailed         the work itself failed: exit code 1
+NeuronsError
+├── InputError        the user's input is wrong: one line, exit code 2, nothing was changed
+│   └── WarehouseBusy another process holds the warehouse
+└── RunFailed         the work itself failed: exit code 1
 """
 
 

@@ -58,7 +58,9 @@ _NEURON_KEY = (_RUN, _MODEL, _LAYER, _NEURON)
 def _power_sums(prefix: str, of: str) -> tuple[Column, ...]:
     powers = tuple(Column(f"{prefix}_sum_{k}", "double not null", f"sum of ({of} - shift)^{k}") for k in (1, 2, 3, 4))
     return (
-        Column(f"{prefix}_shift", "double not null", f"shift of the power sums of the {of}, its mean on the pilot rows"),
+        Column(
+            f"{prefix}_shift", "double not null", f"shift of the power sums of the {of}, its mean on the pilot rows"
+        ),
         *powers,
         Column(f"{prefix}_min", "double not null", f"smallest {of}"),
         Column(f"{prefix}_max", "double not null", f"largest {of}"),
@@ -102,7 +104,9 @@ PARTS = Table(
         Column("part", "uinteger not null", "number of the part, from 0"),
         Column("first_row", "ubigint not null", "first row of the corpus in the part"),
         Column("last_row", "ubigint not null", "row after the part's last one"),
-        Column("state_file", "varchar", "file with the pair sums of all parts up to this one, in the run's state folder"),
+        Column(
+            "state_file", "varchar", "file with the pair sums of all parts up to this one, in the run's state folder"
+        ),
         Column("state_hash", "varchar", "sha256 of that file"),
         Column("done_at", "timestamp with time zone not null", "when the part was written"),
     ),

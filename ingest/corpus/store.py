@@ -90,9 +90,7 @@ def fingerprint(ids: NDArray[np.integer]) -> str:
     return digest.hexdigest()
 
 
-def store_corpus(
-    corpus: Corpus, source: Source, vocabulary: Vocabulary, *, context: int, folder: Path
-) -> TokenRows:
+def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, context: int, folder: Path) -> TokenRows:
     """The token rows of a corpus, from disk where they were made before.
 
     Args:

@@ -78,6 +78,6 @@ def strata(ids: NDArray[np.integer], vocabulary: Vocabulary) -> NDArray[np.uint8
     of_id = np.full(max(vocabulary.size, int(ids.max(initial=0)) + 1), TEXT, np.uint8)
     of_id[list(vocabulary.newlines)] = NEWLINE
     of_id[list(vocabulary.special)] = BOS
-    result = of_id[ids]
+    result: NDArray[np.uint8] = of_id[ids]
     result[:, 0] = BOS
     return result

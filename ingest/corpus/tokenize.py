@@ -31,9 +31,7 @@ class EncodedDocument:
     starts: NDArray[np.uint32]
 
 
-def encode(
-    tokenizer: Tokenizer, documents: Iterable[Document], *, separator: int | None
-) -> Iterator[EncodedDocument]:
+def encode(tokenizer: Tokenizer, documents: Iterable[Document], *, separator: int | None) -> Iterator[EncodedDocument]:
     """Token ids and character offsets of each document, in order.
 
     Args:

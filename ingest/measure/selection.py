@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Extremes:
-    """The partners at one end, most extreme first; index and corr are (neurons, k), index into the partner's neurons."""
+    """The partners at one end, most extreme first: index into the partner's neurons and corr, each (neurons, k)."""
 
     index: Tensor
     corr: Tensor

@@ -31,7 +31,8 @@ def weight_columns(w_in: Tensor, w_up: Tensor | None, w_out: Tensor, b_in: Tenso
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:
     """Cosines of the rows of a and b, NaN where a row is zero."""
-    return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
+    cosines: Tensor = (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
+    return cosines
 
 
 def vocabulary_power_sums(directions: Tensor, tokens: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +11,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from app.warehouse import writer_of
 from ingest.errors import InputError, WarehouseBusy
 from ingest.tables import RUNS, SCHEMA, TABLES
 
-_HOLDER = re.compile(r"held in (.+?) \(PID (\d+)\)")
+_PATIENCE_S = 3.0
 
 
 class RawWarehouse:
@@ -27,20 +27,29 @@ class RawWarehouse:
 
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        try:
-            connection = duckdb.connect(self.path)
-        except duckdb.IOException as error:
-            if "lock" in str(error).lower():
-                raise WarehouseBusy(f"the warehouse {self.path} is held by {_holder(error)}: end it, or wait") from None
-            if "not a valid DuckDB database" in str(error):
-                raise InputError(f"{self.path} is no DuckDB database: name another --warehouse") from None
-            raise InputError(f"the warehouse {self.path} cannot be opened: {_first_line(error)}") from None
-        except duckdb.Error as error:
-            raise InputError(f"{self.path} is no usable DuckDB database: {_first_line(error)}") from None
+        connection = self._open()
         try:
             yield connection
         finally:
             connection.close()
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """The database, waiting a moment for a reader that is just copying it."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return duckdb.connect(self.path)
+            except duckdb.Error as error:
+                holder = writer_of(error)
+                if holder is None:
+                    raise InputError(
+                        f"{self.path} cannot be opened as a DuckDB database ({_first_line(error)}): "
+                        "name another --warehouse"
+                    ) from None
+                if time.monotonic() > deadline:
+                    who = f"process {holder}" if holder else "another connection"
+                    raise WarehouseBusy(f"the warehouse {self.path} is held by {who}: end it, or wait") from None
+            time.sleep(0.2)
 
     def check(self) -> None:
         """Refuse a warehouse that cannot be written to now, without changing anything.
@@ -65,7 +74,8 @@ class RawWarehouse:
             ).fetchall()
             if not found[0][0]:
                 return pl.DataFrame()
-            return connection.sql(query, params=parameters).pl()
+            frame: pl.DataFrame = connection.sql(query, params=parameters).pl()
+            return frame
 
     def write(
         self,
@@ -129,11 +139,6 @@ class RawWarehouse:
                         f"the disk of {self.path} is full: make room and start again, finished parts are kept"
                     ) from None
                 raise
-
-
-def _holder(error: duckdb.Error) -> str:
-    found = _HOLDER.search(str(error))
-    return f"{Path(found[1]).name} (process {found[2]})" if found else "another process"
 
 
 def _first_line(error: Exception) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from app.formats import as_table
-from app.warehouse import connect
+from app.formats import table
+from app.sandbox import run_query
 from ingest.recipes.build import build_marts
 from ingest.recipes.ingest import ingest
 from ingest.settings import STUDIES
@@ -41,6 +41,4 @@ def run_demo(warehouse: Path, say: Callable[[str], None]) -> None:
 
 def share_table(warehouse: Path) -> str:
     """The models' shares of universal neurons, as text."""
-    with connect(warehouse) as reader:
-        frame = reader.sql(_SHARES).pl()
-    return as_table(frame)
+    return table(run_query(warehouse, _SHARES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
@@ -73,7 +73,9 @@ def ingest(study: Study, warehouse: Path, say: Say) -> Outcome:
         say(f"loading {model.name}")
         subjects.append(load_subject(model, folder, located.vocabulary))
     plan = _plan(study, located, subjects, rows, threads)
-    refuse_too_large(needed_memory(plan, [s.sites.n_neurons for s in subjects], [s.sites.d_mlp for s in subjects]), study)
+    refuse_too_large(
+        needed_memory(plan, [s.sites.n_neurons for s in subjects], [s.sites.d_mlp for s in subjects]), study
+    )
     _refuse_other_weights(raw, subjects)
     stored = raw.read("select status from raw.runs where run = ?", [plan.run])
     if len(stored) and stored["status"][0] == "finished":
@@ -88,7 +90,9 @@ def ingest(study: Study, warehouse: Path, say: Say) -> Outcome:
 def _token_rows(study: Study, located: Located, warehouse: Path) -> TokenRows | None:
     if study.corpus is None:
         return None
-    context = study.corpus.context or min(located.shortest_context or _LONGEST_DEFAULT_CONTEXT, _LONGEST_DEFAULT_CONTEXT)
+    context = study.corpus.context or min(
+        located.shortest_context or _LONGEST_DEFAULT_CONTEXT, _LONGEST_DEFAULT_CONTEXT
+    )
     source = open_source(study.corpus, study.folder)
     return store_corpus(study.corpus, source, located.vocabulary, context=context, folder=corpora_folder(warehouse))
 
@@ -144,7 +148,7 @@ def _refuse_other_weights(raw: RawWarehouse, subjects: list[Subject]) -> None:
 
 
 def _now() -> datetime:
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def _opening_rows(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from ingest.names import Identity, relation
 
@@ -38,5 +38,5 @@ def _consecutive(models: list[Identity]) -> tuple[tuple[int, int], ...]:
     pairs = []
     for members in runs.values():
         by_step = sorted(members, key=lambda i: models[i].step or 0)
-        pairs += [(min(a, b), max(a, b)) for a, b in zip(by_step, by_step[1:], strict=False)]
+        pairs += [(min(a, b), max(a, b)) for a, b in pairwise(by_step)]
     return tuple(sorted(pairs))

@@ -72,7 +72,9 @@ class FusedPass:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that later parts and the selections need."""
-        named = {f"totals.{i}.{name}": t for i, totals in enumerate(self.totals) for name, t in totals.tensors().items()}
+        named = {
+            f"totals.{i}.{name}": t for i, totals in enumerate(self.totals) for name, t in totals.tensors().items()
+        }
         return named | (self.cross.tensors() if self.cross is not None else {})
 
     def run_part(self, first: int, last: int, advance: Callable[[int], None]) -> pl.DataFrame:

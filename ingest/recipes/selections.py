@@ -66,7 +66,10 @@ class Selections:
             ends = extreme_partners(corr[alive], dead, TOP_PARTNERS)
             for side, end in zip(("top", "bottom"), ends, strict=True):
                 yield PARTNERS.name, self._ranked(a, b, layer, alive, side, end, other_width)
-            yield LAYER_BESTS.name, self._layer_rows(a, b, layer, alive, *layer_extremes(corr[alive], dead, other_layers))
+            yield (
+                LAYER_BESTS.name,
+                self._layer_rows(a, b, layer, alive, *layer_extremes(corr[alive], dead, other_layers)),
+            )
 
     def _base(self, a: int, b: int, layer: int, neurons: Tensor, repeats: int) -> dict[str, object]:
         neuron = neurons.cpu().numpy().astype(np.uint32).repeat(repeats)

@@ -20,7 +20,7 @@ from ingest.subject.locate import context_of, locate, read_config
 from ingest.subject.sites import Sites
 from ingest.subject.tokenizer import load_tokenizer
 
-_PROBE_SHAPE = (2, 64)
+_PROBE_ROWS, _PROBE_CONTEXT = 2, 64
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,9 @@ def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
     network = load_network(model.name, folder)
     bridge = open_bridge(model.name, folder)
     sites = find_sites(model.name, bridge, network)
-    probe = torch.randint(vocabulary.size, _PROBE_SHAPE, generator=torch.Generator().manual_seed(0))
+    longest = context_of(read_config(model.name, folder)) or _PROBE_CONTEXT
+    shape = (_PROBE_ROWS, min(_PROBE_CONTEXT, longest))
+    probe = torch.randint(vocabulary.size, shape, generator=torch.Generator().manual_seed(0))
     error = parity_error(model.name, bridge, network, sites, probe)
     processed = processed_weights(model.name, bridge, network, sites, probe)
     family = model.model_family or default_family(read_config(model.name, folder), sites)

@@ -6,6 +6,7 @@ is started again; with the same seed, device and threads a stopped run ends in t
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ def demo_tokenizer(state: Path) -> PreTrainedTokenizerFast:
         scratch = state / f"tokenizer.{os.getpid()}"
         fast.save_pretrained(scratch)
         scratch.rename(folder)
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
+    return saved
 
 
 def training_rows(tokenizer: PreTrainedTokenizerFast, state: Path) -> NDArray[np.uint32]:
@@ -180,7 +182,7 @@ def train(plan: Training) -> None:
     optimizers = _optimizers(model)
     rates = [o.param_groups[0]["lr"] for o in optimizers]
     state_file = plan.state / f"demo-{plan.seed}.pt"
-    done, loss_mean = 0, float("nan")
+    done, loss_mean = 0, math.nan
     if state_file.exists():
         saved = torch.load(state_file, map_location=plan.device)
         done, loss_mean = saved["step"], saved["loss"]
@@ -208,7 +210,7 @@ def train(plan: Training) -> None:
             for optimizer in optimizers:
                 optimizer.step()
             now = loss.item()
-            loss_mean = now if loss_mean != loss_mean else 0.99 * loss_mean + 0.01 * now
+            loss_mean = now if math.isnan(loss_mean) else 0.99 * loss_mean + 0.01 * now
             bar.update(ROWS_PER_STEP * CONTEXT)
             bar.set_postfix(loss=f"{loss_mean:.3f}", refresh=False)
             folder = folders.get(step + 1)

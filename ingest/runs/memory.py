@@ -35,10 +35,12 @@ def refuse_too_large(needed: int, study: Study) -> None:
     if study.device.memory is not None:
         limit, why = int(study.device.memory * 1e9), "[device] memory allows"
     else:
-        free = torch.cuda.mem_get_info()[0] if study.device.name.startswith("cuda") else psutil.virtual_memory().available
+        free = (
+            torch.cuda.mem_get_info()[0] if study.device.name.startswith("cuda") else psutil.virtual_memory().available
+        )
         limit, why = int(_SHARE * free), "are free"
     if needed > limit:
         raise InputError(
             f"the sums of all pairs need {needed / 1e9:.1f} GB and {limit / 1e9:.1f} {why}: "
-            "take fewer models or pairs, or set correlation = \"off\""
+            'take fewer models or pairs, or set correlation = "off"'
         )

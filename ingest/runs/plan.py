@@ -79,4 +79,3 @@ def part_rows(n_rows: int, batch_rows: int) -> int:
     """Rows per part: about eight parts per run, each a whole number of batches."""
     batches = -(-n_rows // batch_rows)
     return max(1, -(-batches // _PARTS)) * batch_rows
-

@@ -7,7 +7,6 @@ import os
 import shutil
 from pathlib import Path
 
-import torch
 from safetensors.torch import load, save_file
 from torch import Tensor
 
@@ -75,4 +74,3 @@ def _sha256(file: Path) -> str:
 def _sync(file: Path) -> None:
     with file.open("rb") as stream:
         os.fsync(stream.fileno())
-

@@ -24,9 +24,10 @@ def load_network(name: str, folder: Path) -> nn.Module:
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        network, report = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise InputError(f"model {name}: {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+    network, report = loaded
     # A weight that no file has would be drawn at random without a word.
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])

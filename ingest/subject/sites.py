@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import torch
@@ -59,6 +59,7 @@ class Reader:
     """Runs the plain model and reads all of its MLPs; a context manager that leaves no hook behind."""
 
     def __init__(self, network: nn.Module, sites: Sites) -> None:
+        """Read the MLPs that `sites` names of a plain network."""
         self._network = network
         self._sites = sites
         self._pre: dict[int, Tensor] = {}
@@ -103,10 +104,8 @@ class Reader:
         """
         self._pre.clear()
         self._post.clear()
-        try:
+        with suppress(_LastSiteReached):
             self._network(input_ids=ids, use_cache=False)
-        except _LastSiteReached:
-            pass
         layers = range(self._sites.n_layers)
         if set(self._pre) != set(layers) or set(self._post) != set(layers):
             raise RuntimeError("not every MLP was reached in the forward pass")

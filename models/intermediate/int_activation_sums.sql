@@ -38,10 +38,18 @@ pooled as (
         sum(post_sum_2) filter (where is_text) as post_sum_2,
         sum(post_sum_3) filter (where is_text) as post_sum_3,
         sum(post_sum_4) filter (where is_text) as post_sum_4,
-        -- Correlations are over text: a neuron is dead if it is constant there.
-        max(post_max) filter (where is_text and n > 0) = min(post_min) filter (where is_text and n > 0) as is_dead
+        max(post_max) filter (where is_text and n > 0) as post_max,
+        min(post_min) filter (where is_text and n > 0) as post_min
     from marked
     group by run, model, layer, neuron
+),
+
+-- Correlations are over text: a neuron is dead if it is constant there, or so nearly that no variance is left.
+judged as (
+    select
+        *,
+        post_max = post_min or post_sum_2 / nullif(n_text, 0) <= (post_sum_1 / nullif(n_text, 0)) ** 2 as is_dead
+    from pooled
 )
 
-select * from pooled
+select * from judged

@@ -120,7 +120,8 @@ def test_a_publisher_killed_half_way_leaves_no_version(warehouse: Path) -> None:
     folder = published_folder(warehouse)
     until = time.monotonic() + 30
     while not list(folder.glob(".copy-*")):
-        assert process.poll() is None and time.monotonic() < until, "it was done before it could be killed"
+        assert process.poll() is None, "it was done before it could be killed"
+        assert time.monotonic() < until
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     process.wait(timeout=20)

@@ -59,7 +59,7 @@ def test_attacks_are_refused(con: duckdb.DuckDBPyConnection, warehouse: Path, tm
     assert len(ATTACKS) >= 60
     for text in ATTACKS:
         message = refusal(con, text)
-        assert "/" not in message and "\n" not in message and len(message) > 20, message
+        assert not set("/\n") & set(message), message
     assert state(tmp_path) | state(warehouse.parent) == before
 
 

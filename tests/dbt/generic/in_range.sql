@@ -1,4 +1,4 @@
-{# Values that are there lie in [at_least, at_most], or in (above, at_most]. #}
+{# Values that are there lie in [at_least, at_most], or in (above, at_most]. Leave correlations room for rounding. #}
 {% test in_range(model, column_name, at_least=none, above=none, at_most=none) %}
 
 {% set bounds = [('<', at_least), ('<=', above), ('>', at_most)] %}
