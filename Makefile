@@ -20,7 +20,8 @@ lint: .venv/installed
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	.venv/bin/sqlfluff lint models sql tests/dbt
+	.venv/bin/sqlfluff lint models sql/macros tests/dbt
+	.venv/bin/sqlfluff lint --templater placeholder sql/*.sql
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

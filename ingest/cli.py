@@ -43,11 +43,12 @@ def demo(warehouse: Path | None) -> None:
 @click.option("--out", type=click.Path(path_type=Path), default=DEMO_MODELS, help="Folder of the finished models.")
 @click.option("--state", type=click.Path(path_type=Path), default=DEMO_TRAINING, help="Folder of resumable states.")
 def train_demo(seeds: tuple[int, ...], tokens: int, device: str, threads: int, out: Path, state: Path) -> None:
-    """Train the demo models again; may be stopped and started."""
-    from ingest.recipes.train_demo import Training, train_all
+    """Train the demo models again and measure their share of universal neurons; may be stopped and started."""
+    from ingest.recipes.demo import train_and_measure
+    from ingest.recipes.train_demo import Training
 
     plans = [Training(seed, tokens, out, state, device) for seed in seeds or range(1, 6)]
-    train_all(plans, threads=threads, say=click.echo)
+    train_and_measure(plans, threads=threads, say=click.echo)
 
 
 @cli.command()
@@ -128,7 +129,7 @@ def main() -> None:
     except ReaderError as error:
         _fail(str(error), 2)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         _fail("the disk is full: make room and start again, finished parts are kept", 2)
 

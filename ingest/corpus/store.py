@@ -18,6 +18,7 @@ import platform
 import shutil
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -160,10 +161,12 @@ def _write(corpus: Corpus, source: Source, vocabulary: Vocabulary, context: int,
     numbers = [np.full(len(e.ids), k, np.int32) for k, e in enumerate(encoded)]
     document = with_bos(_joined(numbers, np.int32), context=context, bos=None if bos is None else -1)[order]
     starts = with_bos(_joined([e.starts for e in encoded], np.uint32), context=context, bos=bos and 0)[order]
-    np.save(folder / "ids.npy", ids.astype(np.uint16 if vocabulary.size <= 1 << 16 else np.uint32))
-    np.save(folder / "documents.npy", document)
-    np.save(folder / "starts.npy", starts)
-    _document_table([e.document for e in encoded], document).write_parquet(folder / "documents.parquet")
+    _save(folder / "ids.npy", ids.astype(np.uint16 if vocabulary.size <= 1 << 16 else np.uint32))
+    _save(folder / "documents.npy", document)
+    _save(folder / "starts.npy", starts)
+    table = BytesIO()
+    _document_table([e.document for e in encoded], document).write_parquet(table)
+    (folder / "documents.parquet").write_bytes(table.getvalue())
     counts = np.bincount(strata(ids, vocabulary).ravel(), minlength=len(STRATA))
     manifest = Manifest(
         source=corpus.source,
@@ -180,6 +183,14 @@ def _write(corpus: Corpus, source: Source, vocabulary: Vocabulary, context: int,
         fingerprint=fingerprint(ids),
     )
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest), indent=2) + "\n")
+
+
+def _save(file: Path, array: NDArray[Any]) -> None:
+    # numpy's and polars' own writers hide the system's error when the disk is full.
+    with file.open("wb") as stream:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(np.ascontiguousarray(array).data)
 
 
 def _encode_all(source: Source, vocabulary: Vocabulary, enough: int | None) -> tuple[list[EncodedDocument], int]:

@@ -134,7 +134,7 @@ class RawWarehouse:
                 connection.commit()
                 connection.execute("checkpoint")
             except duckdb.Error as error:
-                if "no space" in str(error).lower() or "disk" in str(error).lower():
+                if any(sign in str(error).lower() for sign in ("no space", "disk", "file too large")):
                     raise InputError(
                         f"the disk of {self.path} is full: make room and start again, finished parts are kept"
                     ) from None

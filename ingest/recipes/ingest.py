@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import polars as pl
@@ -17,8 +15,8 @@ from ingest.corpus.sources import open_source
 from ingest.corpus.store import TokenRows, store_corpus
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
-from ingest.names import relation
 from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes.opening import now, of_run, opening_rows
 from ingest.recipes.pairs import chosen_pairs
 from ingest.recipes.passes import FusedPass
 from ingest.recipes.selections import Selections
@@ -28,7 +26,7 @@ from ingest.runs.plan import Plan, PlannedModel, part_rows
 from ingest.runs.state import StateFolder
 from ingest.settings import corpora_folder, state_folder
 from ingest.study import Study
-from ingest.tables import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, VOCABULARY_SUMS, WEIGHTS
+from ingest.tables import MOMENTS, PARTS
 
 _TOKENS_PER_BATCH = 4_096
 _PILOT_ROWS = 64
@@ -73,17 +71,18 @@ def ingest(study: Study, warehouse: Path, say: Say) -> Outcome:
         say(f"loading {model.name}")
         subjects.append(load_subject(model, folder, located.vocabulary))
     plan = _plan(study, located, subjects, rows, threads)
-    refuse_too_large(
-        needed_memory(plan, [s.sites.n_neurons for s in subjects], [s.sites.d_mlp for s in subjects]), study
-    )
+    needed = needed_memory(plan, [s.sites.n_neurons for s in subjects], [s.sites.d_mlp for s in subjects])
+    refuse_too_large(needed, limit_gb=study.device.memory, device=plan.device)
     _refuse_other_weights(raw, subjects)
     stored = raw.read("select status from raw.runs where run = ?", [plan.run])
+    state = StateFolder(state_folder(warehouse) / plan.run)
     if len(stored) and stored["status"][0] == "finished":
+        state.delete()  # left behind if the process was killed between the last write and here
         return Outcome(plan.run, was_finished=True)
     if not len(stored):
-        raw.write(_opening_rows(study, plan, subjects, rows), before=None)
+        raw.write(opening_rows(study, plan, subjects, rows), before=None)
     if rows is not None:
-        _measure(plan, subjects, rows, located.vocabulary, raw, StateFolder(state_folder(warehouse) / plan.run), say)
+        _measure(plan, subjects, rows, located.vocabulary, raw, state, say)
     return Outcome(plan.run, was_finished=False)
 
 
@@ -147,107 +146,6 @@ def _refuse_other_weights(raw: RawWarehouse, subjects: list[Subject]) -> None:
                 )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _opening_rows(
-    study: Study, plan: Plan, subjects: list[Subject], rows: TokenRows | None
-) -> list[tuple[str, pl.DataFrame]]:
-    """What is known before the first pass: the run, its models, pairs and corpus, and everything from weights."""
-    manifest = rows.manifest if rows is not None else None
-    started = _now()
-    run = {
-        "run": plan.run,
-        "study": study.name,
-        "kind": "ingest",
-        "status": "running" if manifest else "finished",
-        "plan": plan.as_json(),
-        "device": plan.device,
-        "dtype": plan.dtype,
-        "method": "exact" if plan.pairs else None,
-        "n_parts": len(plan.parts),
-        "n_tokens": manifest and manifest.n_tokens,
-        "n_positions": manifest and manifest.n_stratum["text"],
-        "n_documents": manifest and manifest.n_documents,
-        "parity_error": max(s.parity_error for s in subjects),
-        "tokens_fingerprint": plan.tokens_fingerprint,
-        "baseline_draws": plan.draws or None,
-        "started_at": started,
-        "finished_at": None if manifest else started,
-        "version": version("neuron-warehouse"),
-        "threads": plan.threads,
-    }
-    opening = [(RUNS.name, pl.DataFrame([run])), (MODELS.name, pl.DataFrame([_model_row(s, plan) for s in subjects]))]
-    if plan.pairs:
-        opening.append((PAIRS.name, _pair_rows(plan, subjects)))
-    if study.corpus is not None and manifest is not None:
-        corpus = {
-            "source": study.corpus.source,
-            "split": study.corpus.split,
-            "part": study.corpus.part if study.corpus.source == "python-stdlib" else None,
-            "revision": study.corpus.revision,
-            "context": manifest.context,
-            "bos": manifest.bos,
-            "sample": study.corpus.sample.kind,
-            "sample_seed": study.corpus.sample.seed if study.corpus.sample.kind == "shuffle" else None,
-            "n_rows": manifest.n_rows,
-            "n_tokens": manifest.n_tokens,
-            **{f"n_{stratum}": n for stratum, n in manifest.n_stratum.items()},
-            "n_documents": manifest.n_documents,
-            "n_skipped": manifest.n_skipped,
-            "tokenizer_hash": manifest.tokenizer_hash,
-            "tokens_fingerprint": manifest.fingerprint,
-            "python_version": manifest.python_version,
-        }
-        opening.append((CORPORA.name, pl.DataFrame([corpus])))
-    opening.append((WEIGHTS.name, pl.concat([s.weights for s in subjects])))
-    opening.append((VOCABULARY_SUMS.name, pl.concat([s.vocabulary_sums for s in subjects])))
-    return [(name, _of_run(plan.run, frame)) for name, frame in opening]
-
-
-def _model_row(subject: Subject, plan: Plan) -> dict[str, object]:
-    return {
-        "model": subject.identity.name,
-        "model_family": subject.identity.model_family,
-        "seed": subject.identity.seed,
-        "step": subject.identity.step,
-        "source": subject.model.path,
-        "revision": subject.model.revision,
-        "architecture": type(subject.network).__name__,
-        "n_layers": subject.sites.n_layers,
-        "d_model": subject.sites.d_model,
-        "d_mlp": subject.sites.d_mlp,
-        "d_vocab": subject.d_vocab,
-        "activation": subject.sites.activation,
-        "is_gated": subject.sites.is_gated,
-        "norm": subject.sites.norm,
-        "processing": subject.processing,
-        "weights_hash": subject.weights_hash,
-        "tokenizer_hash": plan.tokenizer_hash,
-        "parity_error": subject.parity_error,
-    }
-
-
-def _pair_rows(plan: Plan, subjects: list[Subject]) -> pl.DataFrame:
-    identities = [s.identity for s in subjects]
-    both = [*plan.pairs, *((b, a) for a, b in plan.pairs)]
-    return pl.DataFrame(
-        [
-            {
-                "model": identities[a].name,
-                "other_model": identities[b].name,
-                "relation": relation(identities[a], identities[b]),
-            }
-            for a, b in sorted(both)
-        ]
-    )
-
-
-def _of_run(run: str, frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select(pl.lit(run).alias("run"), pl.exclude("run"))
-
-
 def _measure(
     plan: Plan,
     subjects: list[Subject],
@@ -266,7 +164,7 @@ def _measure(
             say(f"going on after part {len(ledger)} of {len(plan.parts)}")
         else:
             work.start()
-        _run_parts(plan, work, raw, state, len(ledger))
+        _run_parts(plan, work, raw, state, say, len(ledger))
     finally:
         work.close()
     closing: list[tuple[str, pl.DataFrame]] = []
@@ -274,17 +172,20 @@ def _measure(
         say("selecting partners and rotating baselines")
         spreads = [totals.finish() for totals in work.totals]
         selections = Selections([s.identity.name for s in subjects], work.cross, spreads)
-        closing = [
-            (name, _of_run(plan.run, frame)) for name, frame in selections.frames(plan.draws, plan.baseline_seed)
-        ]
+        closing = [(name, of_run(plan.run, frame)) for name, frame in selections.frames(plan.draws, plan.baseline_seed)]
     finish = "update raw.runs set status = 'finished', finished_at = ? where run = ?"
-    raw.write(closing, before=(finish, [_now(), plan.run]), wait=say)
+    raw.write(closing, before=(finish, [now(), plan.run]), wait=say)
     state.delete()
 
 
-def _run_parts(plan: Plan, work: FusedPass, raw: RawWarehouse, state: StateFolder, done: int) -> None:
+def _run_parts(plan: Plan, work: FusedPass, raw: RawWarehouse, state: StateFolder, say: Say, done: int) -> None:
     parts = plan.parts
     first = parts[done][0] if done < len(parts) else plan.n_rows
+
+    def say_above_the_bar(line: str) -> None:
+        with tqdm.external_write_mode():
+            say(line)
+
     with tqdm(
         total=plan.n_rows * plan.context,
         initial=first * plan.context,
@@ -302,10 +203,10 @@ def _run_parts(plan: Plan, work: FusedPass, raw: RawWarehouse, state: StateFolde
                 "last_row": end,
                 "state_file": file,
                 "state_hash": digest,
-                "done_at": _now(),
+                "done_at": now(),
             }
             inserts = [(PARTS.name, pl.DataFrame([entry]))]
             if plan.moments:
                 inserts.append((MOMENTS.name, moments.with_columns(pl.lit(part).alias("part"))))
-            raw.write([(name, _of_run(plan.run, frame)) for name, frame in inserts], wait=bar.write)
+            raw.write([(name, of_run(plan.run, frame)) for name, frame in inserts], wait=say_above_the_bar)
             state.keep_only(file)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from tqdm import tqdm
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers.utils import logging as transformers_logging
 
 from ingest.corpus.sources import Document, open_source
 from ingest.corpus.tokenize import encode, with_bos
@@ -60,6 +61,11 @@ class Training:
         """The steps after which the model is saved, with the folder each one goes to."""
         steps = [round(self.steps * share) for share in CHECKPOINTS]
         return {step: self.out / f"demo-{self.seed}" / f"step-{step:07d}" for step in steps}
+
+    @property
+    def last_folder(self) -> Path:
+        """The finished model."""
+        return self.checkpoint_steps()[self.steps]
 
 
 def _training_documents() -> Iterator[Document]:
@@ -175,10 +181,13 @@ def train(plan: Training) -> None:
     Args:
         plan: what to train; folders that exist already are kept.
     """
+    # Its bars for the writing of files would break ours.
+    transformers_logging.disable_progress_bar()
     plan.state.mkdir(parents=True, exist_ok=True)
     tokenizer = demo_tokenizer(plan.state)
     rows = training_rows(tokenizer, plan.state)
-    model = demo_model(plan.seed).to(plan.device)
+    model = demo_model(plan.seed)
+    model.to(torch.device(plan.device))  # type: ignore[arg-type]  # transformers wraps `to` without its types
     optimizers = _optimizers(model)
     rates = [o.param_groups[0]["lr"] for o in optimizers]
     state_file = plan.state / f"demo-{plan.seed}.pt"
@@ -241,4 +250,3 @@ def train_all(plans: list[Training], *, threads: int, say: Callable[[str], None]
     for plan in plans:
         train(plan)
         say(f"demo-{plan.seed}: {', '.join(str(folder) for folder in plan.checkpoint_steps().values())}")
-    say("next: neurons demo, which measures the share of universal neurons of the five")

@@ -7,7 +7,6 @@ import torch
 
 from ingest.errors import InputError
 from ingest.runs.plan import Plan
-from ingest.study import Study
 
 _SHARE = 0.9
 
@@ -26,18 +25,21 @@ def needed_memory(plan: Plan, neurons: list[int], widths: list[int]) -> int:
     return pairs + layers + batch
 
 
-def refuse_too_large(needed: int, study: Study) -> None:
+def refuse_too_large(needed: int, *, limit_gb: float | None, device: str) -> None:
     """Refuse a run that would not fit.
 
+    Args:
+        needed: bytes, as `needed_memory` counts them.
+        limit_gb: the study's limit; without it nine tenths of what is free now.
+        device: torch device that holds the sums.
+
     Raises:
-        InputError: if it needs more than the study's limit, or more than is free.
+        InputError: if it does not fit.
     """
-    if study.device.memory is not None:
-        limit, why = int(study.device.memory * 1e9), "[device] memory allows"
+    if limit_gb is not None:
+        limit, why = int(limit_gb * 1e9), "[device] memory allows"
     else:
-        free = (
-            torch.cuda.mem_get_info()[0] if study.device.name.startswith("cuda") else psutil.virtual_memory().available
-        )
+        free = torch.cuda.mem_get_info(device)[0] if device.startswith("cuda") else psutil.virtual_memory().available
         limit, why = int(_SHARE * free), "are free"
     if needed > limit:
         raise InputError(

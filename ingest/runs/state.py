@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
@@ -33,7 +35,7 @@ class StateFolder:
         file = self.folder / f"part-{part:05d}.safetensors"
         scratch = self.folder / f".{file.name}.{os.getpid()}"
         try:
-            save_file({name: t.contiguous().cpu() for name, t in tensors.items()}, scratch)
+            _save({name: t.contiguous().cpu() for name, t in tensors.items()}, scratch)
             digest = _sha256(scratch)
             _sync(scratch)
             scratch.rename(file)
@@ -64,6 +66,16 @@ class StateFolder:
     def delete(self) -> None:
         """Delete the folder."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _save(tensors: dict[str, Tensor], file: Path) -> None:
+    try:
+        save_file(tensors, file)
+    except SafetensorError as error:
+        # The system's error is left in its text only.
+        if found := re.search(r"\(os error (\d+)\)", str(error)):
+            raise OSError(int(found[1]), str(error)) from None
+        raise
 
 
 def _sha256(file: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from small_warehouse import SCHEMA, end_build
+from tests.app.small_warehouse import SCHEMA, end_build
 
 
 @pytest.fixture

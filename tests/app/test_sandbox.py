@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from sandbox_texts import ATTACKS, QUERIES
-from small_warehouse import SCHEMA, end_build
+from tests.app.sandbox_texts import ATTACKS, QUERIES
+from tests.app.small_warehouse import SCHEMA, end_build
 
 from app.errors import QueryFailed, QueryRefused, QueryTimeout, without_paths
 from app.functions import allowed_functions

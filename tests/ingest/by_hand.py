@@ -106,8 +106,9 @@ def shape_of(values: Array) -> Shape:
     """Moments over the rows, from the deviations themselves."""
     mean = values.mean(0)
     deviation = values - mean
-    var = (deviation**2).mean(0)
-    return Shape(mean, var, (deviation**3).mean(0) / var**1.5, (deviation**4).mean(0) / var**2)
+    squares = deviation * deviation
+    var = squares.mean(0)
+    return Shape(mean, var, (squares * deviation).mean(0) / var**1.5, (squares * squares).mean(0) / var**2)
 
 
 def standardised(values: Array) -> Array:

@@ -29,8 +29,8 @@ class Bomb:
     def plant(self) -> None:
         """Put it into the running process."""
         if self.place == "commit":
-            connect = duckdb.connect
-            duckdb.connect = lambda *args, **named: _Watched(connect(*args, **named), self._armed(_nothing))
+            connect, before_commit = duckdb.connect, self._armed(_nothing)
+            duckdb.connect = lambda *args, **named: _Watched(connect(*args, **named), before_commit)
             return
         module, _, path = self.place.partition(":")
         owner: Any = import_module(module)

@@ -122,7 +122,7 @@ def one_line_of_refusal(ended: Ended) -> str:
 def _command_line(arguments: list[str], out: Path, err: Path, bomb: Bomb | None, largest_file: int | None) -> None:
     for stream, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), stream)
-    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+    sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", 1, closefd=False)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["neurons", *arguments]
     if bomb is not None:

@@ -1,0 +1,125 @@
+"""What a run writes before its first pass."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+
+import polars as pl
+
+from ingest.corpus.store import TokenRows
+from ingest.names import relation
+from ingest.recipes.subjects import Subject
+from ingest.runs.plan import Plan
+from ingest.study import Study
+from ingest.tables import CORPORA, MODELS, PAIRS, RUNS, VOCABULARY_SUMS, WEIGHTS
+
+
+def now() -> datetime:
+    """The present, in UTC."""
+    return datetime.now(UTC)
+
+
+def opening_rows(
+    study: Study, plan: Plan, subjects: list[Subject], rows: TokenRows | None
+) -> list[tuple[str, pl.DataFrame]]:
+    """Rows by table name: the run, its models, pairs and corpus, and everything that follows from weights.
+
+    Args:
+        study: as it was read.
+        plan: what will be computed.
+        subjects: the loaded models, in the plan's order.
+        rows: the corpus, None for a study of weights alone, whose run is finished with these rows.
+    """
+    manifest = rows.manifest if rows is not None else None
+    started = now()
+    run = {
+        "run": plan.run,
+        "study": study.name,
+        "kind": "ingest",
+        "status": "running" if manifest else "finished",
+        "plan": plan.as_json(),
+        "device": plan.device,
+        "dtype": plan.dtype,
+        "method": "exact" if plan.pairs else None,
+        "n_parts": len(plan.parts),
+        "n_tokens": manifest and manifest.n_tokens,
+        "n_positions": manifest and manifest.n_stratum["text"],
+        "n_documents": manifest and manifest.n_documents,
+        "parity_error": max(s.parity_error for s in subjects),
+        "tokens_fingerprint": plan.tokens_fingerprint,
+        "baseline_draws": plan.draws or None,
+        "started_at": started,
+        "finished_at": None if manifest else started,
+        "version": version("neuron-warehouse"),
+        "threads": plan.threads,
+    }
+    opening = [(RUNS.name, pl.DataFrame([run])), (MODELS.name, pl.DataFrame([_model_row(s, plan) for s in subjects]))]
+    if plan.pairs:
+        opening.append((PAIRS.name, _pair_rows(plan, subjects)))
+    if study.corpus is not None and manifest is not None:
+        corpus = {
+            "source": study.corpus.source,
+            "split": study.corpus.split,
+            "part": study.corpus.part if study.corpus.source == "python-stdlib" else None,
+            "revision": study.corpus.revision,
+            "context": manifest.context,
+            "bos": manifest.bos,
+            "sample": study.corpus.sample.kind,
+            "sample_seed": study.corpus.sample.seed if study.corpus.sample.kind == "shuffle" else None,
+            "n_rows": manifest.n_rows,
+            "n_tokens": manifest.n_tokens,
+            **{f"n_{stratum}": n for stratum, n in manifest.n_stratum.items()},
+            "n_documents": manifest.n_documents,
+            "n_skipped": manifest.n_skipped,
+            "tokenizer_hash": manifest.tokenizer_hash,
+            "tokens_fingerprint": manifest.fingerprint,
+            "python_version": manifest.python_version,
+        }
+        opening.append((CORPORA.name, pl.DataFrame([corpus])))
+    opening.append((WEIGHTS.name, pl.concat([s.weights for s in subjects])))
+    opening.append((VOCABULARY_SUMS.name, pl.concat([s.vocabulary_sums for s in subjects])))
+    return [(name, of_run(plan.run, frame)) for name, frame in opening]
+
+
+def _model_row(subject: Subject, plan: Plan) -> dict[str, object]:
+    return {
+        "model": subject.identity.name,
+        "model_family": subject.identity.model_family,
+        "seed": subject.identity.seed,
+        "step": subject.identity.step,
+        "source": subject.model.path,
+        "revision": subject.model.revision,
+        "architecture": type(subject.network).__name__,
+        "n_layers": subject.sites.n_layers,
+        "d_model": subject.sites.d_model,
+        "d_mlp": subject.sites.d_mlp,
+        "d_vocab": subject.d_vocab,
+        "activation": subject.sites.activation,
+        "is_gated": subject.sites.is_gated,
+        "norm": subject.sites.norm,
+        "processing": subject.processing,
+        "weights_hash": subject.weights_hash,
+        "tokenizer_hash": plan.tokenizer_hash,
+        "parity_error": subject.parity_error,
+    }
+
+
+def _pair_rows(plan: Plan, subjects: list[Subject]) -> pl.DataFrame:
+    identities = [s.identity for s in subjects]
+    both = [*plan.pairs, *((b, a) for a, b in plan.pairs)]
+    return pl.DataFrame(
+        [
+            {
+                "model": identities[a].name,
+                "other_model": identities[b].name,
+                "relation": relation(identities[a], identities[b]),
+            }
+            for a, b in sorted(both)
+        ]
+    )
+
+
+def of_run(run: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their run in front."""
+    return frame.select(pl.lit(run).alias("run"), pl.exclude("run"))
