@@ -22,9 +22,13 @@ def load_tokenizer(name: str, folder: Path) -> Vocabulary:
         raise InputError(f"model {name}: no tokenizer in {folder}: {str(error).splitlines()[0]}") from None
     if not tokenizer.is_fast:
         raise InputError(f"model {name}: its tokenizer has no tokenizer.json: save it as a fast tokenizer")
-    return vocabulary(
+    found = vocabulary(
         tokenizer.backend_tokenizer,
         bos=tokenizer.bos_token_id,
         eos=tokenizer.eos_token_id,
         pad=tokenizer.pad_token_id,
     )
+    # Where a folder has no tokenizer, transformers makes one that knows no text.
+    if found.size <= len(found.special):
+        raise InputError(f"model {name}: no tokenizer in {folder}: copy its tokenizer files there")
+    return found
