@@ -10,8 +10,6 @@ ReaderError          one clear line for the user, exit code 2; never names a fil
 └── BadOutput        the result cannot be written as asked
 """
 
-
-
 import re
 
 _PATH = re.compile(r"""(["'])(?:/|[A-Za-z]:\\|\.{1,2}/)[^"']*\1|(?<![\w.])(?:/[\w.@~+-]+){2,}/?""")

@@ -50,7 +50,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
     models = {f"demo-{seed}": demo_folder(seed) for seed in seeds}
     study = write_study(
         folder / "study.toml",
-        [entry(name, path, model_family="demo", seed=seed) for seed, (name, path) in zip(seeds, models.items(), strict=True)],
+        [
+            entry(name, path, model_family="demo", seed=seed)
+            for seed, (name, path) in zip(seeds, models.items(), strict=True)
+        ],
         corpus=STDLIB | {"tokens": 8192},
         measure={"baseline": {"draws": 2, "seed": 7}},
         device={"threads": 1, "batch_rows": 10},

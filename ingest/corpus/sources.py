@@ -128,7 +128,9 @@ def _hub(name: str, corpus: Corpus) -> Source:
 
     def read() -> Iterator[Document | None]:
         from datasets import load_dataset
+        from huggingface_hub.utils import logging as hub_logging
 
+        hub_logging.set_verbosity_error()
         try:
             stream = load_dataset(name, split=corpus.split or "train", revision=corpus.revision, streaming=True)
             if corpus.sample.kind == "shuffle":

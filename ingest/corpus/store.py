@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import psutil
 from numpy.typing import NDArray
 
 from ingest.corpus.sources import Document, Source
@@ -117,7 +118,7 @@ def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, cont
     home = folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     if not (home / "manifest.json").exists():
         scratch = folder / f".{home.name}.{os.getpid()}"
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove_leftovers(folder)
         scratch.mkdir(parents=True)
         try:
             _write(corpus, source, vocabulary, context, scratch)
@@ -129,6 +130,14 @@ def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, cont
     if fingerprint(rows.ids) != rows.manifest.fingerprint:
         raise InputError(f"the stored corpus {home} is damaged: delete that folder, it is made again")
     return rows
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete what killed processes did not finish."""
+    for scratch in folder.glob(".*.*"):
+        pid = int(scratch.suffix[1:])
+        if pid == os.getpid() or not psutil.pid_exists(pid):
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _write(corpus: Corpus, source: Source, vocabulary: Vocabulary, context: int, folder: Path) -> None:

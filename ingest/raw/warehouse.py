@@ -18,6 +18,10 @@ from ingest.tables import RUNS, SCHEMA, TABLES
 _PATIENCE_S = 3.0
 
 
+class _DiskFull(InputError):
+    """A write failed for want of room."""
+
+
 class RawWarehouse:
     """The warehouse as the ingest sees it: opened, written to and closed again, part by part."""
 
@@ -40,6 +44,7 @@ class RawWarehouse:
             try:
                 return duckdb.connect(self.path)
             except duckdb.Error as error:
+                self._refuse_full_disk(error)
                 holder = writer_of(error)
                 if holder is None:
                     raise InputError(
@@ -111,34 +116,49 @@ class RawWarehouse:
 
     def _write_once(self, inserts: Sequence[tuple[str, pl.DataFrame]], before: tuple[str, list[Any]] | None) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._connection() as connection:
-            try:
-                connection.execute(f"create schema if not exists {SCHEMA}")
-                existing = {
-                    name
-                    for (name,) in connection.execute(
-                        "select table_name from duckdb_tables() where schema_name = ?", [SCHEMA]
-                    ).fetchall()
-                }
-                for table in TABLES:
-                    if table.name not in existing:
-                        for statement in table.ddl():
-                            connection.execute(statement)
-                connection.begin()
-                if before is not None:
-                    connection.execute(before[0], before[1])
-                for name, frame in inserts:
-                    connection.register("incoming", frame)
-                    connection.execute(f"insert into {SCHEMA}.{name} by name select * from incoming")
-                    connection.unregister("incoming")
-                connection.commit()
-                connection.execute("checkpoint")
-            except duckdb.Error as error:
-                if any(sign in str(error).lower() for sign in ("no space", "disk", "file too large")):
-                    raise InputError(
-                        f"the disk of {self.path} is full: make room and start again, finished parts are kept"
-                    ) from None
-                raise
+        is_new = not self.path.exists()
+        try:
+            with self._connection() as connection:
+                try:
+                    _insert(connection, inserts, before)
+                except duckdb.Error as error:
+                    self._refuse_full_disk(error)
+                    raise
+        except _DiskFull:
+            if is_new:  # the beginning of a database is none, and could not be opened when there is room again
+                for file in (self.path, self.path.with_name(self.path.name + ".wal")):
+                    file.unlink(missing_ok=True)
+            raise
+
+    def _refuse_full_disk(self, error: duckdb.Error) -> None:
+        if any(sign in str(error).lower() for sign in ("no space", "disk", "file too large")):
+            raise _DiskFull(
+                f"the disk of {self.path} is full: make room and start again, finished parts are kept"
+            ) from None
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection,
+    inserts: Sequence[tuple[str, pl.DataFrame]],
+    before: tuple[str, list[Any]] | None,
+) -> None:
+    """Make missing tables, and insert everything in one transaction."""
+    connection.execute(f"create schema if not exists {SCHEMA}")
+    query = "select table_name from duckdb_tables() where schema_name = ?"
+    existing = {name for (name,) in connection.execute(query, [SCHEMA]).fetchall()}
+    for table in TABLES:
+        if table.name not in existing:
+            for statement in table.ddl():
+                connection.execute(statement)
+    connection.begin()
+    if before is not None:
+        connection.execute(before[0], before[1])
+    for name, frame in inserts:
+        connection.register("incoming", frame)
+        connection.execute(f"insert into {SCHEMA}.{name} by name select * from incoming")
+        connection.unregister("incoming")
+    connection.commit()
+    connection.execute("checkpoint")
 
 
 def _first_line(error: Exception) -> str:

@@ -63,7 +63,7 @@ def ingest(study: Study, warehouse: Path, say: Say) -> Outcome:
     raw = RawWarehouse(warehouse)
     raw.check()
     located = locate_models(study)
-    rows = _token_rows(study, located, warehouse)
+    rows = _token_rows(study, located, warehouse, say)
     threads = study.device.threads or os.cpu_count() or 1
     torch.set_num_threads(threads)
     subjects = []
@@ -71,6 +71,8 @@ def ingest(study: Study, warehouse: Path, say: Say) -> Outcome:
         say(f"loading {model.name}")
         subjects.append(load_subject(model, folder, located.vocabulary))
     plan = _plan(study, located, subjects, rows, threads)
+    if rows is not None and len(subjects) > 1 and study.measure.correlation != "off" and not plan.pairs:
+        say(f"no correlations: no two models are partners under [pairs] rule = {study.pairs.rule!r}")
     needed = needed_memory(plan, [s.sites.n_neurons for s in subjects], [s.sites.d_mlp for s in subjects])
     refuse_too_large(needed, limit_gb=study.device.memory, device=plan.device)
     _refuse_other_weights(raw, subjects)
@@ -86,12 +88,13 @@ def ingest(study: Study, warehouse: Path, say: Say) -> Outcome:
     return Outcome(plan.run, was_finished=False)
 
 
-def _token_rows(study: Study, located: Located, warehouse: Path) -> TokenRows | None:
+def _token_rows(study: Study, located: Located, warehouse: Path, say: Say) -> TokenRows | None:
     if study.corpus is None:
         return None
     context = study.corpus.context or min(
         located.shortest_context or _LONGEST_DEFAULT_CONTEXT, _LONGEST_DEFAULT_CONTEXT
     )
+    say(f"reading {study.corpus.source}")
     source = open_source(study.corpus, study.folder)
     return store_corpus(study.corpus, source, located.vocabulary, context=context, folder=corpora_folder(warehouse))
 

@@ -94,7 +94,7 @@ def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
     Raises:
         InputError: if it cannot be loaded, has no MLPs, or TransformerLens sees other activations.
     """
-    network = load_network(model.name, folder)
+    network = load_network(model.name, folder, n_ids=vocabulary.size)
     bridge = open_bridge(model.name, folder)
     sites = find_sites(model.name, bridge, network)
     longest = context_of(read_config(model.name, folder)) or _PROBE_CONTEXT

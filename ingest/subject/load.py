@@ -15,8 +15,13 @@ from ingest.errors import InputError
 from ingest.subject.sites import Sites
 
 
-def load_network(name: str, folder: Path) -> nn.Module:
+def load_network(name: str, folder: Path, *, n_ids: int) -> nn.Module:
     """The plain model in float32 on the CPU, in evaluation mode.
+
+    Args:
+        name: of the model, for messages.
+        folder: its files.
+        n_ids: ids that its tokenizer has.
 
     Raises:
         InputError: if the files cannot make one, or some of its weights are missing or not finite.
@@ -32,6 +37,9 @@ def load_network(name: str, folder: Path) -> nn.Module:
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         raise InputError(f"model {name}: {folder} lacks weights ({', '.join(missing[:3])}): copy a complete model")
+    known = network.get_input_embeddings().num_embeddings
+    if n_ids > known:
+        raise InputError(f"model {name}: its tokenizer has {n_ids} ids, it knows {known}: put its own tokenizer there")
     for key, parameter in network.named_parameters():
         if not torch.isfinite(parameter).all():
             raise InputError(f"model {name}: {key} holds NaN or infinite weights: this is no trained model")

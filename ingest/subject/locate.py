@@ -33,7 +33,8 @@ def locate(model: Model, folder: Path) -> Path:
             raise InputError(f"model {model.name}: revision is for hub ids, {model.path} is a folder: leave it out")
         _check_files(model.name, local)
         return local
-    if not _HUB_ID.fullmatch(model.path):
+    # A first part that is a folder here was meant as one: nobody waits for the hub over a typing error.
+    if not _HUB_ID.fullmatch(model.path) or local.parent.is_dir():
         raise InputError(f"model {model.name}: there is no folder {local}: correct its path")
     fetched = _fetch(model, local)
     _check_files(model.name, fetched)
@@ -42,7 +43,9 @@ def locate(model: Model, folder: Path) -> Path:
 
 def _fetch(model: Model, local: Path) -> Path:
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging as hub_logging
 
+    hub_logging.set_verbosity_error()
     try:
         fetched = Path(snapshot_download(model.path, revision=model.revision, allow_patterns=_HUB_FILES))
         if not any((fetched / name).exists() for name in _WEIGHTS):

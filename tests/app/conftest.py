@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+
 from tests.app.small_warehouse import SCHEMA, end_build
 
 

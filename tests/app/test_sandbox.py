@@ -10,13 +10,13 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
-from tests.app.sandbox_texts import ATTACKS, QUERIES
-from tests.app.small_warehouse import SCHEMA, end_build
 
 from app.errors import QueryFailed, QueryRefused, QueryTimeout, without_paths
 from app.functions import allowed_functions
 from app.sandbox import parameter_value, run_query
 from app.warehouse import connect, cursor, newest
+from tests.app.sandbox_texts import ATTACKS, QUERIES
+from tests.app.small_warehouse import SCHEMA, end_build
 
 ENDLESS = "select count(*) from range(10000000) a, range(10000000) b where a.range * b.range % 7 = 3"
 

@@ -46,7 +46,9 @@ class PlainGPT2:
         handles = []
         for index, layer in enumerate(self.layers):
             handles.append(layer.mlp.c_fc.register_forward_hook(lambda _m, _i, out, k=index: pre[k].append(out)))
-            handles.append(layer.mlp.c_proj.register_forward_hook(lambda _m, given, _o, k=index: post[k].append(given[0])))
+            handles.append(
+                layer.mlp.c_proj.register_forward_hook(lambda _m, given, _o, k=index: post[k].append(given[0]))
+            )
         for rows in np.array_split(ids.astype(np.int64), max(1, len(ids) // 16)):
             self.network(torch.from_numpy(rows))
         for handle in handles:

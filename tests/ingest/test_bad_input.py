@@ -62,9 +62,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     shop = Workshop(tmp_path_factory.mktemp("workshop"))
     for seed, name in enumerate("ab"):
         save(small_gpt2(seed), shop.folder / name)
-    sound = write_study(
-        shop.folder / "sound.toml", [entry(n, n, seed=s) for s, n in enumerate("ab")], corpus=STDLIB
-    )
+    sound = write_study(shop.folder / "sound.toml", [entry(n, n, seed=s) for s, n in enumerate("ab")], corpus=STDLIB)
     ended = forked("ingest", sound, "--warehouse", shop.warehouse, scratch=shop.folder / "printed")
     assert ended.code == 0, ended.err
     return shop
@@ -115,6 +113,25 @@ def _text(folder: Path, files: dict[str, str]) -> dict[str, Any]:
     return {"source": "text:texts/*.txt", "context": CONTEXT}
 
 
+def _write(file: Path, content: str) -> None:
+    file.write_text(content)
+
+
+def _bytes(workshop: Workshop, content: bytes) -> Path:
+    (workshop.folder / "wrong.toml").write_bytes(content)
+    return workshop.folder / "wrong.toml"
+
+
+def _lose_the_tokenizer(folder: Path) -> None:
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+
+def _other_weights(workshop: Workshop) -> Path:
+    other = workshop.model("other", lambda f: _change_weights(f, lambda w: w["transformer.ln_f.bias"].add_(1.0)))
+    return workshop.study(other | {"name": "b"})
+
+
 MODEL = '[[models]]\nname = "a"\npath = "a"\n'
 
 # What is wrong, the study that has it, and a pattern of what the line says.
@@ -129,7 +146,7 @@ CASES: dict[str, tuple[Callable[[Workshop], Path], str]] = {
                     r"unknown key 'corpus\.token'; did you mean 'tokens'\?"),
     "unknown section": (lambda w: w.text(f'name = "x"\n[corpora]\nsource = "x"\n{MODEL}'),
                         r"unknown key 'corpora'; did you mean 'corpus'\?"),
-    "unknown key far from any": (lambda w: w.text(f'name = "x"\n[device]\nzzz = 1\n{MODEL}'), "known here: name, dtype"),
+    "unknown key far from any": (lambda w: w.text(f'name = "x"\n[device]\nzz = 1\n{MODEL}'), "known here: name, dtype"),
     "wrong type": (lambda w: w.study(corpus=STDLIB | {"tokens": "many"}), r"corpus\.tokens = 'many'"),
     "negative tokens": (lambda w: w.study(corpus=STDLIB | {"tokens": -1}), r"corpus\.tokens = -1"),
     "unknown source": (lambda w: w.study(corpus={"source": "ftp:somewhere"}), "write python-stdlib, text:GLOB"),
@@ -159,36 +176,18 @@ CASES: dict[str, tuple[Callable[[Workshop], Path], str]] = {
     "no tokenizer": (lambda w: w.study(w.model("mute", _lose_the_tokenizer)), "model mute: .*tokenizer"),
     "two tokenizers": (lambda w: w.study(w.model("foreign", _change_the_tokenizer)),
                        "tokenizers of a and foreign differ"),
-    "a name for other weights": (lambda w: _other_weights(w), "'b' stands for other weights"),
+    "a name for other weights": (_other_weights, "'b' stands for other weights"),
     "a context too long": (lambda w: w.study(corpus=STDLIB | {"context": 2 * CONTEXT}), "longer than model a can read"),
     "no such text": (lambda w: w.study(corpus={"source": "text:none/*.txt"}), "no file matches"),
     "empty texts": (lambda w: w.study(corpus=_text(w.folder, {"1.txt": "", "2.txt": ""})), "holds no text"),
     "less than a row": (lambda w: w.study(corpus=_text(w.folder, {"1.txt": "a = 1"})), "less than one row of 32"),
-    "fewer tokens than asked for": (lambda w: w.study(corpus=_text(w.folder, {"1.txt": "x = 1\n" * 99}) | {"tokens": 10**6}),
-                                    "fewer than the 1000000 asked for"),
+    "fewer tokens than asked for": (
+        lambda w: w.study(corpus=_text(w.folder, {"1.txt": "x = 1\n" * 99}) | {"tokens": 10**6}),
+        "fewer than the 1000000 asked for"),
     "no such records": (lambda w: w.study(corpus={"source": "jsonl:none.jsonl"}), "there is no file .*none.jsonl"),
     "a device that is not here": (lambda w: w.study(device={"name": "abacus"}), "not on this machine"),
     "too little memory": (lambda w: w.study(entry("b", w.folder / "b", seed=2), device={"memory": 1e-6}), "need .* GB"),
 }  # fmt: skip
-
-
-def _write(file: Path, content: str) -> None:
-    file.write_text(content)
-
-
-def _bytes(workshop: Workshop, content: bytes) -> Path:
-    (workshop.folder / "wrong.toml").write_bytes(content)
-    return workshop.folder / "wrong.toml"
-
-
-def _lose_the_tokenizer(folder: Path) -> None:
-    for file in folder.glob("tokenizer*"):
-        file.unlink()
-
-
-def _other_weights(workshop: Workshop) -> Path:
-    other = workshop.model("other", lambda f: _change_weights(f, lambda w: w["transformer.ln_f.bias"].add_(1.0)))
-    return workshop.study(other | {"name": "b"})
 
 
 def run_here(arguments: list[object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ended:

@@ -50,7 +50,7 @@ def halves(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Statistics of each half as the warehouse has them (half, statistic, neuron), and the error of their difference."""
+    """Statistics of the halves in the warehouse (half, statistic, neuron), and the error of their difference."""
 
     measured: Array
     error: Array
@@ -93,7 +93,7 @@ def _from_warehouse(warehouse: Path, run: str) -> Array:
     return _statistics(powers, sums["n"].to_numpy(), sums["shift"].to_numpy())
 
 
-def _statistics(sums: Array, n: NDArray[np.generic], shift: Array) -> Array:
+def _statistics(sums: Array, n: Array, shift: Array) -> Array:
     m1, m2, m3, m4, positive = sums / n
     var = m2 - m1**2
     skew = (m3 - 3 * m1 * m2 + 2 * m1**3) / var**1.5

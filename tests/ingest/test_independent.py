@@ -43,7 +43,7 @@ class ByHand:
 
     def text(self, model: str) -> Array:
         """Post-activations on positions of stratum text."""
-        return self.post[model][self.kinds == "text"]
+        return np.asarray(self.post[model][self.kinds == "text"])
 
 
 @pytest.fixture(scope="module")

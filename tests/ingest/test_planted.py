@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from transformers import GPT2LMHeadModel
 
 from tests.support.commands import forked, neurons
-from tests.support.small_models import copy_tokenizer, demo_folder, random_twin, save
+from tests.support.small_models import demo_folder, random_twin, save
 from tests.support.studies import STDLIB, entry, write_study
 from tests.support.tables import not_finite, rows
 
@@ -61,7 +61,8 @@ def planted(permutations: NDArray[np.int64], tmp_path_factory: pytest.TempPathFa
 def test_a_permuted_copy_is_matched_exactly(planted: Path, permutations: NDArray[np.int64]) -> None:
     best = rows(
         planted,
-        "select * from marts.neuron_partners where model = 'permuted' and other_model = 'original' order by layer, neuron",
+        "select * from marts.neuron_partners where model = 'permuted' and other_model = 'original' "
+        "order by layer, neuron",
     )
     alive = rows(planted, "select is_dead from marts.neurons where model = 'permuted' order by layer, neuron")
     best = best.with_columns(is_dead=alive["is_dead"], planted=pl.Series(permutations.reshape(-1)))
@@ -94,9 +95,9 @@ def test_a_constant_neuron_is_dead_everywhere(planted: Path) -> None:
     layer, neuron = CONSTANT
     place = {"layer": layer, "neuron": neuron}
     here = "layer = $layer and neuron = $neuron"
-    (found,) = rows(
-        planted, f"select * from marts.neurons where model = 'constant' and {here}", **place
-    ).iter_rows(named=True)
+    (found,) = rows(planted, f"select * from marts.neurons where model = 'constant' and {here}", **place).iter_rows(
+        named=True
+    )
     assert found["is_dead"]
     assert found["is_universal"] is False
     for column in ("max_corr", "mean_corr", "min_corr", "mean_baseline", "excess_corr"):
@@ -129,10 +130,10 @@ def test_nothing_in_the_warehouse_is_nan_or_infinite(planted: Path) -> None:
 def _permuted(folder: Path, permutations: NDArray[np.int64]) -> GPT2LMHeadModel:
     network = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32)
     with torch.no_grad():
-        for layer, order in zip(network.transformer.h, torch.from_numpy(permutations), strict=True):
-            layer.mlp.c_fc.weight.copy_(layer.mlp.c_fc.weight[:, order])
-            layer.mlp.c_fc.bias.copy_(layer.mlp.c_fc.bias[order])
-            layer.mlp.c_proj.weight.copy_(layer.mlp.c_proj.weight[order])
+        for mlp, order in zip(_mlps(network), torch.from_numpy(permutations), strict=True):
+            mlp.c_fc.weight.copy_(mlp.c_fc.weight[:, order])
+            mlp.c_fc.bias.copy_(mlp.c_fc.bias[order])
+            mlp.c_proj.weight.copy_(mlp.c_proj.weight[order])
     return network
 
 
@@ -140,5 +141,9 @@ def _with_a_constant(folder: Path) -> GPT2LMHeadModel:
     network = GPT2LMHeadModel.from_pretrained(folder, dtype=torch.float32)
     layer, neuron = CONSTANT
     with torch.no_grad():
-        network.transformer.h[layer].mlp.c_fc.weight[:, neuron] = 0.0
+        _mlps(network)[layer].c_fc.weight[:, neuron] = 0.0
     return network
+
+
+def _mlps(network: Any) -> list[Any]:
+    return [layer.mlp for layer in network.transformer.h]

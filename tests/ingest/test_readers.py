@@ -76,7 +76,9 @@ def test_readers_go_on_while_an_ingest_writes(trained: Ingested, small_study: Pa
     while writing.is_running() or not answers:
         assert reader.execute("select count(*) from neurons").fetchall() == before
         if not answers:
-            asked = forked("sql", "-c", _COUNT, "--format", "json", "--warehouse", warehouse, scratch=tmp_path / "asked")
+            asked = forked(
+                "sql", "-c", _COUNT, "--format", "json", "--warehouse", warehouse, scratch=tmp_path / "asked"
+            )
             assert (asked.code, json.loads(asked.out)) == (0, [{"n": 0}])
         answers += 1
     assert writing.end().code == 0

@@ -30,7 +30,8 @@ class Bomb:
         """Put it into the running process."""
         if self.place == "commit":
             connect, before_commit = duckdb.connect, self._armed(_nothing)
-            duckdb.connect = lambda *args, **named: _Watched(connect(*args, **named), before_commit)
+            watched: Any = lambda *args, **named: _Watched(connect(*args, **named), before_commit)  # noqa: E731
+            duckdb.connect = watched
             return
         module, _, path = self.place.partition(":")
         owner: Any = import_module(module)

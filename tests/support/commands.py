@@ -88,9 +88,7 @@ class Forked:
         return Ended(self.process.exitcode, self._out.read_text(), self._err.read_text())
 
 
-def forked(
-    *arguments: object, scratch: Path, bomb: Bomb | None = None, largest_file: int | None = None
-) -> Ended:
+def forked(*arguments: object, scratch: Path, bomb: Bomb | None = None, largest_file: int | None = None) -> Ended:
     """Run `neurons` in a forked process to its end."""
     return Forked(arguments, scratch, bomb=bomb, largest_file=largest_file).end()
 

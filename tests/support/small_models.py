@@ -53,7 +53,8 @@ def small_neox(seed: int) -> nn.Module:
         max_position_embeddings=CONTEXT, use_parallel_residual=True, bos_token_id=0, eos_token_id=0,
         hidden_dropout=0.0, attention_dropout=0.0,
     )  # fmt: skip
-    return _randomised(AutoModelForCausalLM.from_config(config), seed)
+    network: nn.Module = AutoModelForCausalLM.from_config(config)
+    return _randomised(network, seed)
 
 
 def small_llama(seed: int, *, hidden: int = 40) -> nn.Module:
@@ -63,7 +64,8 @@ def small_llama(seed: int, *, hidden: int = 40) -> nn.Module:
         intermediate_size=hidden, max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0,
         tie_word_embeddings=False,
     )  # fmt: skip
-    return _randomised(AutoModelForCausalLM.from_config(config), seed)
+    network: nn.Module = AutoModelForCausalLM.from_config(config)
+    return _randomised(network, seed)
 
 
 def random_twin(folder: Path, seed: int) -> nn.Module:

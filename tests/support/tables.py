@@ -28,12 +28,13 @@ def opened(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def rows(warehouse: Path, query: str, **parameters: object) -> pl.DataFrame:
     """The rows of a query."""
     with opened(warehouse) as connection:
-        return connection.sql(query, params=parameters or None).pl()
+        found: pl.DataFrame = connection.sql(query, params=parameters or None).pl()
+    return found
 
 
 def differing_rows(one: Path, other: Path) -> dict[str, int]:
     """Rows of raw tables that only one of two warehouses has, by table; times of day are left out."""
-    found = {}
+    found: dict[str, int] = {}
     with duckdb.connect() as connection:
         for name, file in (("one", one), ("other", other)):
             connection.execute(f"attach '{file}' as {name} (read_only)")
