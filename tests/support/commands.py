@@ -34,10 +34,10 @@ class Ended:
     err: str
 
 
-def neurons(*arguments: object, cwd: Path | None = None) -> Ended:
+def neurons(*arguments: object, cwd: Path | None = None, deadline_s: float = DEADLINE_S) -> Ended:
     """Run the installed command."""
     command = [str(NEURONS), *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=deadline_s, check=False)
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
