@@ -7,6 +7,11 @@ NeuronsError
 """
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of an error's text, or its class where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 class NeuronsError(Exception):
     """Base of every error this package raises on purpose; its text is one line for the user."""
 

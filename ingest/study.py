@@ -45,6 +45,7 @@ class Corpus(_Section):
     context: int | None = Field(default=None, ge=2)
     bos: Literal["row", "none"] = "row"
     sample: Sample = Sample()
+    syntax: Literal["none"] = "none"
 
     @field_validator("source")
     @classmethod
@@ -124,6 +125,8 @@ class Measure(_Section):
     moments: bool = True
     correlation: Literal["auto", "exact", "off"] = "auto"
     baseline: Baseline = Baseline()
+    sites: list[Literal["mlp"]] = ["mlp"]
+    validation: list[str] = Field(default=[], max_length=0)
 
 
 class Device(_Section):

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from ingest.corpus.stdlib import stdlib_files
-from ingest.errors import InputError
+from ingest.errors import InputError, first_line
 from ingest.study import Corpus
 
 _SHUFFLE_BUFFER = 10_000
@@ -108,19 +108,26 @@ def _records(kind: str, path: Path, corpus: Corpus) -> Source:
     except FileNotFoundError:
         raise InputError(f"[corpus] source: there is no file {path}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(f"[corpus] source: {path} cannot be read as {kind}: {str(error).splitlines()[0]}") from None
-    for field in filter(None, (corpus.field, corpus.subset_field)):
-        if field.split(".")[0] not in known:
-            raise InputError(f"[corpus] field {field!r} is not in {path.name}; it has {', '.join(known)}")
+        raise InputError(f"[corpus] source: {path} cannot be read as {kind}: {first_line(error)}") from None
+    _require_fields(corpus, known, path.name)
 
     def read() -> Iterator[Document | None]:
         wanted = {name.split(".")[0] for name in (corpus.field, corpus.subset_field) if name}
-        rows = frame.select(sorted(wanted)).collect().iter_rows(named=True)
+        try:
+            rows = frame.select(sorted(wanted)).collect().iter_rows(named=True)
+        except pl.exceptions.PolarsError as error:
+            raise InputError(f"[corpus] source: {path} is damaged: {first_line(error)}") from None
         for number, row in enumerate(rows):
             yield _from_record(row, f"{path.name}:{number}", corpus)
 
     stat = path.stat()
     return Source(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}", read)
+
+
+def _require_fields(corpus: Corpus, known: list[str], where: str) -> None:
+    for field in filter(None, (corpus.field, corpus.subset_field)):
+        if field.split(".")[0] not in known:
+            raise InputError(f"[corpus] field {field!r} is not in {where}; it has {', '.join(known)}")
 
 
 def _hub(name: str, corpus: Corpus) -> Source:
@@ -133,12 +140,17 @@ def _hub(name: str, corpus: Corpus) -> Source:
         hub_logging.set_verbosity_error()
         try:
             stream = load_dataset(name, split=corpus.split or "train", revision=corpus.revision, streaming=True)
+            # Numbered before the shuffle, so that a document can be found again.
+            stream = stream.map(lambda row, number: {"record": row, "number": number}, with_indices=True)
             if corpus.sample.kind == "shuffle":
                 stream = stream.shuffle(seed=corpus.sample.seed, buffer_size=_SHUFFLE_BUFFER)
-            for number, row in enumerate(stream):
-                yield _from_record(row, f"{name}:{number}", corpus)
+            for position, numbered in enumerate(stream):
+                row = numbered["record"]
+                if position == 0:
+                    _require_fields(corpus, list(row), name)
+                yield _from_record(row, f"{name}:{numbered['number']}", corpus)
         except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+            reason = first_line(error)
             raise InputError(f"[corpus] source: data set {name} cannot be read from the hub: {reason}") from None
 
     return Source(f"hub {name} {corpus.split} {corpus.revision}", read)

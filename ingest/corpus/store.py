@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from ingest.corpus.sources import Document, Source
 from ingest.corpus.strata import Vocabulary, strata
 from ingest.corpus.tokenize import EncodedDocument, encode, with_bos
-from ingest.errors import InputError
+from ingest.errors import InputError, RunFailed
 from ingest.study import Corpus
 from ingest.tables import STRATA
 
@@ -116,7 +116,8 @@ def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, cont
         "sample": corpus.sample.model_dump(),
     }
     home = folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
-    if not (home / "manifest.json").exists():
+    stored = _stored(home)
+    if stored is None:
         scratch = folder / f".{home.name}.{os.getpid()}"
         _remove_leftovers(folder)
         scratch.mkdir(parents=True)
@@ -126,10 +127,20 @@ def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, cont
             scratch.rename(home)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-    rows = TokenRows(home, Manifest(**json.loads((home / "manifest.json").read_text())))
-    if fingerprint(rows.ids) != rows.manifest.fingerprint:
-        raise InputError(f"the stored corpus {home} is damaged: delete that folder, it is made again")
-    return rows
+        stored = _stored(home)
+    if stored is None:
+        raise RunFailed(f"the corpus stored in {home} cannot be read back")
+    return stored
+
+
+def _stored(home: Path) -> TokenRows | None:
+    """A corpus from disk; None if there is none, or it is not what its manifest says."""
+    try:
+        rows = TokenRows(home, Manifest(**json.loads((home / "manifest.json").read_text())))
+        whole = rows.ids.shape == rows.documents.shape == rows.starts.shape
+        return rows if whole and fingerprint(rows.ids) == rows.manifest.fingerprint else None
+    except (OSError, ValueError, TypeError):
+        return None
 
 
 def _remove_leftovers(folder: Path) -> None:

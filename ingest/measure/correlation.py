@@ -49,11 +49,6 @@ class CrossMoments:
         named = {f"pair.{a}.{b}": sums for (a, b), sums in self.pairs.items()}
         return named | {f"layers.{m}": sums for m, sums in enumerate(self.layers)}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take the sums back from a state file."""
-        for name, sums in self.tensors().items():
-            sums.copy_(tensors[name])
-
 
 @dataclass(frozen=True)
 class Standardised:

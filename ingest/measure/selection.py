@@ -47,7 +47,7 @@ def layer_extremes(corr: Tensor, is_dead: Tensor, n_layers: int) -> tuple[Extrem
     Returns:
         Largest and smallest, each (neurons, layers), index within the layer; infinite where a whole layer is dead.
     """
-    blocks = corr.view(len(corr), n_layers, -1)
+    blocks = corr.view(len(corr), n_layers, corr.shape[1] // n_layers)
     dead = is_dead.view(n_layers, -1)[None]
     highest = torch.where(dead, -torch.inf, blocks).max(2)
     lowest = torch.where(dead, torch.inf, blocks).min(2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +14,11 @@ import duckdb
 import polars as pl
 
 from app.warehouse import writer_of
-from ingest.errors import InputError, WarehouseBusy
-from ingest.tables import RUNS, SCHEMA, TABLES
+from ingest.errors import InputError, WarehouseBusy, first_line
+from ingest.tables import MOMENTS, PARTS, RUNS, SCHEMA, TABLES
 
 _PATIENCE_S = 3.0
+_FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
 
 
 class _DiskFull(InputError):
@@ -48,7 +51,7 @@ class RawWarehouse:
                 holder = writer_of(error)
                 if holder is None:
                     raise InputError(
-                        f"{self.path} cannot be opened as a DuckDB database ({_first_line(error)}): "
+                        f"{self.path} cannot be opened as a DuckDB database ({first_line(error)}): "
                         "name another --warehouse"
                     ) from None
                 if time.monotonic() > deadline:
@@ -61,13 +64,16 @@ class RawWarehouse:
 
         Raises:
             WarehouseBusy: if another process holds it.
-            InputError: if the file is no DuckDB database or its folder is no folder.
+            InputError: if the file is no DuckDB database, or cannot be made where it is wanted.
         """
+        if self.path.is_dir():
+            raise InputError(f"{self.path} is a folder: name a file with --warehouse")
         if self.path.exists():
             with self._connection():
-                pass
-        elif self.path.parent.exists() and not self.path.parent.is_dir():
-            raise InputError(f"{self.path.parent} is no folder: name another --warehouse")
+                return
+        nearest = next(folder for folder in self.path.parents if folder.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise InputError(f"no warehouse can be made in {self.path.parent}: name another --warehouse")
 
     def read(self, query: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of a query; none where the warehouse or its tables do not exist yet."""
@@ -114,6 +120,14 @@ class RawWarehouse:
                     told = True
                 time.sleep(1.0)
 
+    def forget_parts(self, run: str) -> None:
+        """Delete the finished parts of a run with their sums, so that it begins anew."""
+        with self._connection() as connection:
+            connection.begin()
+            for table in (PARTS, MOMENTS):
+                connection.execute(f"delete from {SCHEMA}.{table.name} where run = ?", [run])
+            connection.commit()
+
     def _write_once(self, inserts: Sequence[tuple[str, pl.DataFrame]], before: tuple[str, list[Any]] | None) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
@@ -131,7 +145,7 @@ class RawWarehouse:
             raise
 
     def _refuse_full_disk(self, error: duckdb.Error) -> None:
-        if any(sign in str(error).lower() for sign in ("no space", "disk", "file too large")):
+        if _FULL.search(str(error)):
             raise _DiskFull(
                 f"the disk of {self.path} is full: make room and start again, finished parts are kept"
             ) from None
@@ -159,7 +173,3 @@ def _insert(
         connection.unregister("incoming")
     connection.commit()
     connection.execute("checkpoint")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

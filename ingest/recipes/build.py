@@ -10,8 +10,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
+import yaml
+
 from app.publish import publish
-from ingest.errors import InputError, RunFailed
+from app.warehouse import writer_of
+from ingest.errors import InputError, RunFailed, first_line
 from ingest.raw.warehouse import RawWarehouse
 from ingest.settings import ROOT
 
@@ -44,7 +48,7 @@ def build_marts(
     command += ["--project-dir", str(ROOT), "--profiles-dir", str(ROOT)]
     command += ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     command += ["--full-refresh"] if full_refresh else []
-    command += ["--vars", variables] if variables is not None else []
+    command += ["--vars", _checked(variables)] if variables is not None else []
     environment = os.environ | {"NEURONS_WAREHOUSE": str(warehouse), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -52,7 +56,7 @@ def build_marts(
             raw.check()
         raise RunFailed(f"dbt build failed; its log is {folder / 'logs' / 'dbt.log'}\n{done.stdout.strip()}")
     say(f"{_summary(folder / 'target' / 'run_results.json')} in {time.monotonic() - started:.0f} s")
-    if version := publish(warehouse):
+    if version := _published(warehouse, say):
         say(f"published as version {version.stem}")
 
 
@@ -60,3 +64,38 @@ def _summary(results: Path) -> str:
     """What dbt did, in words."""
     kinds = [result["unique_id"].split(".")[0] for result in json.loads(results.read_text())["results"]]
     return f"{kinds.count('model')} models built, {kinds.count('test') + kinds.count('unit_test')} tests passed"
+
+
+def _published(warehouse: Path, say: Callable[[str], None]) -> Path | None:
+    """Publish, waiting for an ingest that took the file in the meantime."""
+    told = False
+    while True:
+        try:
+            return publish(warehouse)
+        except duckdb.Error as error:
+            holder = writer_of(error)
+            if holder is None:
+                raise RunFailed(f"the marts are built, but publishing them failed: {first_line(error)}") from None
+            if not told:
+                say(f"waiting: the warehouse is held by process {holder}")
+                told = True
+        time.sleep(1.0)
+
+
+def _checked(variables: str) -> str:
+    """dbt vars, if the project knows all of them.
+
+    Raises:
+        InputError: if one is unknown, or they are no YAML mapping.
+    """
+    known = yaml.safe_load((ROOT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    try:
+        given = yaml.safe_load(variables)
+    except yaml.YAMLError:
+        given = None
+    if not isinstance(given, dict):
+        raise InputError(f"--vars {variables}: write a YAML mapping, such as '{{universal_threshold: 0.4}}'")
+    for name in given:
+        if name not in known:
+            raise InputError(f"--vars: there is no var {name}; known: {', '.join(known)}")
+    return variables

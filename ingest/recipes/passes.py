@@ -18,6 +18,7 @@ from ingest.measure.moments import Moments, Pilot, PowerSums
 from ingest.measure.text_totals import TextTotals
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Plan
+from ingest.runs.state import StateFile
 from ingest.subject.sites import Activations, Reader
 from ingest.tables import STRATA
 
@@ -57,18 +58,23 @@ class FusedPass:
             pilot = Pilot(torch.cat(pre), torch.cat(post), n_layers=subject.sites.n_layers)
             self.totals.append(TextTotals(pilot))
 
-    def resume(self, tensors: dict[str, Tensor]) -> None:
+    def resume(self, state: StateFile) -> None:
         """Go on from a state file."""
         for index in range(len(self._subjects)):
             prefix = f"totals.{index}."
             mine = {
-                name.removeprefix(prefix): tensor.to(self._plan.device) if tensor.ndim else tensor
-                for name, tensor in tensors.items()
+                name.removeprefix(prefix): self._placed(state.tensor(name))
+                for name in state.names()
                 if name.startswith(prefix)
             }
             self.totals.append(TextTotals.from_tensors(mine))
         if self.cross is not None:
-            self.cross.load(tensors)
+            for name, sums in self.cross.tensors().items():
+                sums.copy_(state.tensor(name))
+
+    def _placed(self, tensor: Tensor) -> Tensor:
+        """On the device; counts stay on the CPU."""
+        return tensor.to(self._plan.device) if tensor.ndim else tensor
 
     def state(self) -> dict[str, Tensor]:
         """Everything that later parts and the selections need."""

@@ -16,21 +16,11 @@ from ingest.names import Identity
 from ingest.study import Model, Study
 from ingest.subject.bridge import ProcessedWeights, find_sites, open_bridge, parity_error, processed_weights
 from ingest.subject.load import default_family, load_network, weights_hash
-from ingest.subject.locate import context_of, locate, read_config
+from ingest.subject.locate import context_of, read_config
 from ingest.subject.sites import Sites
 from ingest.subject.tokenizer import load_tokenizer
 
 _PROBE_ROWS, _PROBE_CONTEXT = 2, 64
-
-
-@dataclass(frozen=True)
-class Located:
-    """The models of a study as folders that were checked, with the tokenizer they share."""
-
-    models: list[Model]
-    folders: list[Path]
-    vocabulary: Vocabulary
-    shortest_context: int | None
 
 
 @dataclass(frozen=True)
@@ -41,6 +31,7 @@ class Subject:
         model: the study's entry.
         network: the plain Hugging Face model, on the CPU in float32 until the passes move it.
         sites: where its neurons are.
+        context: longest row it can read; None where nothing bounds it.
         identity: name, family, seed and step.
         weights_hash: of all parameters.
         parity_error: largest difference of an activation, plain model against TransformerLens.
@@ -53,6 +44,7 @@ class Subject:
     model: Model
     network: torch.nn.Module
     sites: Sites
+    context: int | None
     identity: Identity
     weights_hash: str
     parity_error: float
@@ -62,14 +54,13 @@ class Subject:
     vocabulary_sums: pl.DataFrame
 
 
-def locate_models(study: Study) -> Located:
-    """Find and compare the models of a study, without torch.
+def shared_vocabulary(study: Study, folders: list[Path]) -> Vocabulary:
+    """The tokenizer that all models of a study share.
 
     Raises:
-        InputError: if one is missing or damaged, or their tokenizers differ.
+        InputError: if one has none, or they differ.
     """
     models = study.checkpoints()
-    folders = [locate(model, study.folder) for model in models]
     vocabularies = [load_tokenizer(m.name, f) for m, f in zip(models, folders, strict=True)]
     for model, vocabulary in zip(models, vocabularies, strict=True):
         if vocabulary.hash != vocabularies[0].hash:
@@ -77,15 +68,7 @@ def locate_models(study: Study) -> Located:
                 f"the tokenizers of {models[0].name} and {model.name} differ: neurons are compared token by token, "
                 "so put models with different tokenizers into studies of their own"
             )
-    contexts = [context_of(read_config(m.name, f)) for m, f in zip(models, folders, strict=True)]
-    if study.corpus is not None and study.corpus.context is not None:
-        for model, longest in zip(models, contexts, strict=True):
-            if longest is not None and study.corpus.context > longest:
-                raise InputError(
-                    f"[corpus] context = {study.corpus.context} is longer than model {model.name} can read "
-                    f"({longest}): lower it"
-                )
-    return Located(models, folders, vocabularies[0], min((c for c in contexts if c is not None), default=None))
+    return vocabularies[0]
 
 
 def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
@@ -97,16 +80,18 @@ def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
     network = load_network(model.name, folder, n_ids=vocabulary.size)
     bridge = open_bridge(model.name, folder)
     sites = find_sites(model.name, bridge, network)
-    longest = context_of(read_config(model.name, folder)) or _PROBE_CONTEXT
-    shape = (_PROBE_ROWS, min(_PROBE_CONTEXT, longest))
+    config = read_config(model.name, folder)
+    context = context_of(config)
+    shape = (_PROBE_ROWS, min(_PROBE_CONTEXT, context or _PROBE_CONTEXT))
     probe = torch.randint(vocabulary.size, shape, generator=torch.Generator().manual_seed(0))
     error = parity_error(model.name, bridge, network, sites, probe)
     processed = processed_weights(model.name, bridge, network, sites, probe)
-    family = model.model_family or default_family(read_config(model.name, folder), sites)
+    family = model.model_family or default_family(config, sites)
     return Subject(
         model=model,
         network=network,
         sites=sites,
+        context=context,
         identity=Identity(model.name, family, model.seed, model.step),
         weights_hash=weights_hash(network),
         parity_error=error,

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from ingest.corpus.sources import Document, open_source
 from ingest.corpus.tokenize import encode, with_bos
+from ingest.errors import InputError
 from ingest.study import Corpus
 
 VOCABULARY = 2_048
@@ -56,6 +57,11 @@ class Training:
     def steps(self) -> int:
         """Optimizer steps in all."""
         return self.tokens // (ROWS_PER_STEP * CONTEXT)
+
+    @property
+    def identity(self) -> str:
+        """What a saved state must have been trained for."""
+        return f"seed {self.seed}, {self.tokens} tokens"
 
     def checkpoint_steps(self) -> dict[int, Path]:
         """The steps after which the model is saved, with the folder each one goes to."""
@@ -194,6 +200,10 @@ def train(plan: Training) -> None:
     done, loss_mean = 0, math.nan
     if state_file.exists():
         saved = torch.load(state_file, map_location=plan.device)
+        if saved["plan"] != plan.identity:
+            raise InputError(
+                f"{state_file} is the state of another training ({saved['plan']}): name another --state, or delete it"
+            )
         done, loss_mean = saved["step"], saved["loss"]
         model.load_state_dict(saved["model"])
         for optimizer, state in zip(optimizers, saved["optimizers"], strict=True):
@@ -230,6 +240,7 @@ def train(plan: Training) -> None:
                 _save_state(
                     state_file,
                     {
+                        "plan": plan.identity,
                         "step": step + 1,
                         "loss": loss_mean,
                         "model": model.state_dict(),

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psutil
 import torch
 
 from ingest.errors import InputError
-from ingest.runs.plan import Plan
 
 _SHARE = 0.9
 
 
-def needed_memory(plan: Plan, neurons: list[int], widths: list[int]) -> int:
-    """Bytes of the sums of all pairs and layers and of one batch's activations.
+def needed_memory(pairs: Sequence[tuple[int, int]], shapes: Sequence[tuple[int, int]]) -> int:
+    """Bytes of the sums of all pairs and layers, and of what their selection takes on top.
 
     Args:
-        plan: of the run.
-        neurons: per model.
-        widths: neurons per layer, per model.
+        pairs: of model indices.
+        shapes: (neurons, neurons per layer) of each model.
     """
-    pairs = sum(4 * neurons[a] * neurons[b] for a, b in plan.pairs)
-    layers = sum(4 * n * width for n, width in zip(neurons, widths, strict=True)) if plan.pairs else 0
-    batch = 4 * plan.batch_rows * plan.context * (sum(neurons) + 2 * max(neurons, default=0))
-    return pairs + layers + batch
+    sums = sum(4 * shapes[a][0] * shapes[b][0] for a, b in pairs)
+    layers = sum(4 * neurons * width for neurons, width in shapes) if pairs else 0
+    # One layer of a partner at a time, in float64, for every model it is compared with.
+    largest = max((8 * shapes[a][0] * shapes[b][1] for a, b in pairs), default=0)
+    return sums + layers + largest * len(shapes)
 
 
 def refuse_too_large(needed: int, *, limit_gb: float | None, device: str) -> None:

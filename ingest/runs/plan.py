@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass
 
 _PARTS = 8
 
+# Raised with every change of the code that changes a number, so that no run mixes two ways of computing it.
+ARITHMETIC = 1
+
 
 @dataclass(frozen=True)
 class PlannedModel:
@@ -40,7 +43,9 @@ class Plan:
         threads: CPU threads; another number rounds otherwise.
         draws: rotations per layer; 0 without correlations.
         baseline_seed: of the rotations.
+        arithmetic: version of our own computation.
         torch_version: the library that does the arithmetic.
+        transformers_version: the library that runs the models.
     """
 
     models: tuple[PlannedModel, ...]
@@ -58,7 +63,9 @@ class Plan:
     threads: int
     draws: int
     baseline_seed: int
+    arithmetic: int
     torch_version: str
+    transformers_version: str
 
     @property
     def run(self) -> str:

@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
-from ingest.errors import RunFailed
+from ingest.errors import WarehouseBusy
+
+
+class StateFile:
+    """A state on disk, read tensor by tensor: the sums of large runs fit in memory once."""
+
+    def __init__(self, file: Path) -> None:
+        """A file that `StateFolder.write` wrote."""
+        self._file = file
+
+    def names(self) -> list[str]:
+        """Names of the tensors."""
+        with safe_open(self._file, framework="pt") as opened:
+            return list(opened.keys())
+
+    def tensor(self, name: str) -> Tensor:
+        """One of them."""
+        with safe_open(self._file, framework="pt") as opened:
+            found: Tensor = opened.get_tensor(name)
+            return found
 
 
 class StateFolder:
@@ -43,19 +65,39 @@ class StateFolder:
             scratch.unlink(missing_ok=True)
         return file.name, digest
 
-    def read(self, name: str, digest: str) -> dict[str, Tensor]:
-        """Load a state that the ledger names.
+    def open(self, name: str, digest: str) -> StateFile | None:
+        """The state that the ledger names; None if the file is missing or not the one that was written."""
+        file = self.folder / name
+        return StateFile(file) if file.is_file() and _sha256(file) == digest else None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep a second process from working on the same run.
 
         Raises:
-            RunFailed: if the file is missing or not the one that was written.
+            WarehouseBusy: if another process does.
         """
-        file = self.folder / name
-        if not file.is_file() or _sha256(file) != digest:
-            raise RunFailed(
-                f"the state file {file} of an unfinished run is missing or damaged: "
-                "delete its folder and start the ingest again, it begins anew"
-            )
-        return load(file.read_bytes())
+        # Beside the folder, which is deleted when the run is finished.
+        path = self.folder.with_name(f".{self.folder.name}.lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The holder before us may have removed the file between our opening and our locking it.
+                held = path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno()))
+            except BlockingIOError:
+                held = False
+            if not held:
+                file.seek(0)
+                holder = file.read().strip() or "another one"
+                raise WarehouseBusy(f"this very run is being measured by process {holder}: wait for it")
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield
+            finally:
+                path.unlink()
 
     def keep_only(self, name: str | None) -> None:
         """Delete every file but one."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
-from ingest.errors import InputError
+from ingest.errors import InputError, first_line
 from ingest.subject.sites import Reader, Sites
 
 _TOLERANCE = 1e-3
@@ -64,8 +64,7 @@ def open_bridge(name: str, folder: Path) -> TransformerBridge:
     try:
         return TransformerBridge.boot_transformers(str(folder), device="cpu")
     except (OSError, ValueError, KeyError, AttributeError, RuntimeError, NotImplementedError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"model {name}: TransformerLens cannot load this architecture: {reason}") from None
+        raise InputError(f"model {name}: TransformerLens cannot load this architecture: {first_line(error)}") from None
 
 
 def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Sites:
@@ -146,11 +145,17 @@ def processed_weights(
     Raises:
         InputError: if input or output weights do not reproduce the MLP's own activations.
     """
-    centred = sites.norm == "layer"
+    # TransformerLens leaves the weights as they are where it cannot fold this architecture's norms.
+    folds = bool(getattr(bridge.adapter, "supports_fold_ln", True))
+    centred = sites.norm == "layer" and folds
     bridge.enable_compatibility_mode(
-        disable_warnings=True, center_writing_weights=centred, center_unembed=centred, fold_value_biases=centred
+        disable_warnings=True,
+        fold_ln=folds,
+        center_writing_weights=centred,
+        center_unembed=centred,
+        fold_value_biases=centred,
     )
-    wanted = ("mlp.hook_in", "mlp.hook_pre", "mlp.hook_post", "mlp.hook_out", "mlp.hook_pre_linear")
+    wanted = ("mlp.hook_in", "mlp.hook_pre", "mlp.hook_post", "mlp.out.hook_out", "mlp.hook_pre_linear")
     _, cache = bridge.run_with_cache(ids, names_filter=lambda hook: hook.endswith(wanted))
     layers = []
     for layer, block in enumerate(bridge.blocks):
@@ -166,7 +171,9 @@ def processed_weights(
         # Without a bias of its own and under a norm without one, the layer has none; folding may have put zeros there.
         has_bias = sites.norm == "layer" or network.get_submodule(sites.pre[layer]).bias is not None
         layers.append(LayerWeights(w_in=w_in, w_up=w_up, w_out=w_out, b_in=b_in if has_bias else None))
-    processing = "norms folded, writing weights and unembedding centred" if centred else "norms folded"
+    processing = "norms folded" if folds else "as trained: this architecture's norms cannot be folded"
+    if centred:
+        processing += ", writing weights and unembedding centred"
     return ProcessedWeights(tuple(layers), bridge.W_U, bridge.W_E, processing)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -11,8 +12,19 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from ingest.errors import InputError
+from ingest.errors import InputError, first_line
 from ingest.subject.sites import Sites
+
+# Buffers and tied weights that older files carry along.
+_HARMLESS = (
+    ".attn.bias",
+    ".attn.masked_bias",
+    ".attention.bias",
+    ".masked_bias",
+    "inv_freq",
+    "position_ids",
+    "lm_head.weight",
+)
 
 
 def load_network(name: str, folder: Path, *, n_ids: int) -> nn.Module:
@@ -30,13 +42,16 @@ def load_network(name: str, folder: Path, *, n_ids: int) -> nn.Module:
     transformers_logging.disable_progress_bar()
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise InputError(f"model {name}: {folder} cannot be loaded: {str(error).splitlines()[0]}") from None
+    except (OSError, ValueError, KeyError, RuntimeError, EOFError, UnpicklingError) as error:
+        raise InputError(f"model {name}: {folder} cannot be loaded: {first_line(error)}") from None
     network, report = loaded
     # A weight that no file has would be drawn at random without a word.
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         raise InputError(f"model {name}: {folder} lacks weights ({', '.join(missing[:3])}): copy a complete model")
+    # And one that the model has no place for says that the config is another model's.
+    if unused := sorted(key for key in report["unexpected_keys"] if not key.endswith(_HARMLESS)):
+        raise InputError(f"model {name}: config.json has no place for the weights {', '.join(unused[:3])}: correct it")
     known = network.get_input_embeddings().num_embeddings
     if n_ids > known:
         raise InputError(f"model {name}: its tokenizer has {n_ids} ids, it knows {known}: put its own tokenizer there")

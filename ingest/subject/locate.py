@@ -10,11 +10,29 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from ingest.errors import InputError
-from ingest.study import Model
+from ingest.study import Model, Study
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+
+
+def locate_all(study: Study) -> list[Path]:
+    """The local folder of every model of a study.
+
+    Raises:
+        InputError: if one is missing or damaged, or cannot read rows as long as the corpus has.
+    """
+    folders = []
+    for model in study.checkpoints():
+        folders.append(locate(model, study.folder))
+        longest = context_of(read_config(model.name, folders[-1]))
+        wanted = study.corpus.context if study.corpus is not None else None
+        if wanted is not None and longest is not None and wanted > longest:
+            raise InputError(
+                f"[corpus] context = {wanted} is longer than model {model.name} can read ({longest}): lower it"
+            )
+    return folders
 
 
 def locate(model: Model, folder: Path) -> Path:
@@ -92,8 +110,7 @@ def _check_files(name: str, folder: Path) -> None:
     if not any((folder / weights).is_file() for weights in _WEIGHTS):
         raise InputError(f"model {name}: {folder} has no weights ({' or '.join(_WEIGHTS[::2])}): copy them there")
     index = folder / "model.safetensors.index.json"
-    shards = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else set()
-    for shard in sorted(shards):
+    for shard in _shards(name, index) if index.is_file() else ():
         if not (folder / shard).is_file():
             raise InputError(f"model {name}: {folder} lacks {shard}, which its index names: copy it there")
     for file in sorted(folder.glob("*.safetensors")):
@@ -103,3 +120,11 @@ def _check_files(name: str, folder: Path) -> None:
                 pass
         except (SafetensorError, OSError) as error:
             raise InputError(f"model {name}: {file} is cut or damaged ({error}): copy it again") from None
+
+
+def _shards(name: str, index: Path) -> list[str]:
+    """The files that an index of weights names."""
+    try:
+        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"model {name}: {index} is no index of weights: copy it again") from None

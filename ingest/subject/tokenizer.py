@@ -7,7 +7,7 @@ from pathlib import Path
 from transformers import AutoTokenizer
 
 from ingest.corpus.strata import Vocabulary, vocabulary
-from ingest.errors import InputError
+from ingest.errors import InputError, first_line
 
 
 def load_tokenizer(name: str, folder: Path) -> Vocabulary:
@@ -19,7 +19,7 @@ def load_tokenizer(name: str, folder: Path) -> Vocabulary:
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"model {name}: no tokenizer in {folder}: {str(error).splitlines()[0]}") from None
+        raise InputError(f"model {name}: no tokenizer in {folder}: {first_line(error)}") from None
     if not tokenizer.is_fast:
         raise InputError(f"model {name}: its tokenizer has no tokenizer.json: save it as a fast tokenizer")
     found = vocabulary(

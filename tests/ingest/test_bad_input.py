@@ -127,6 +127,26 @@ def _lose_the_tokenizer(folder: Path) -> None:
         file.unlink()
 
 
+def _say_one_layer(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"n_layer": 1}))
+
+
+def _be_hollow(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(b"")
+
+
+def _break_the_index(folder: Path) -> None:
+    (folder / "model.safetensors.index.json").write_text("{}")
+
+
+def _bad_line(folder: Path) -> dict[str, Any]:
+    lines = [json.dumps({"text": "some words"})] * 2000
+    (folder / "late.jsonl").write_text("\n".join([*lines, '{"text": "cut']))
+    return {"source": "jsonl:late.jsonl", "context": CONTEXT}
+
+
 def _other_weights(workshop: Workshop) -> Path:
     other = workshop.model("other", lambda f: _change_weights(f, lambda w: w["transformer.ln_f.bias"].add_(1.0)))
     return workshop.study(other | {"name": "b"})
@@ -170,6 +190,10 @@ CASES: dict[str, tuple[Callable[[Workshop], Path], str]] = {
                    "model empty: .* has no weights"),
     "a missing tensor": (lambda w: w.study(w.model("partial", _lose_a_tensor)),
                          r"model partial: .* lacks weights \(transformer\.h\.1\.mlp\.c_fc\.weight\)"),
+    "a config for fewer layers": (lambda w: w.study(w.model("short", _say_one_layer)), "model short: config"),
+    "an empty file of weights": (lambda w: w.study(w.model("hollow", _be_hollow)), "model hollow: .* cannot be loaded"),
+    "a broken index": (lambda w: w.study(w.model("indexed", _break_the_index)), "model indexed: .* no index"),
+    "a bad line late": (lambda w: w.study(corpus=_bad_line(w.folder)), "cannot be read as jsonl|is damaged"),
     "NaN weights": (lambda w: w.study(w.model("nan", _put_a_nan)), r"model nan: transformer\.h\.1\.mlp\.c_fc\.weight"),
     "infinite weights": (lambda w: w.study(w.model("inf", _be_infinite)), "model inf: .* NaN or infinite"),
     "no MLPs": (lambda w: w.study(w.model("flat", _take_the_layers)), "model flat.*MLP"),

@@ -91,13 +91,14 @@ def test_correlations_from_cross_moments_and_dead_columns() -> None:
     assert found[alive] == pytest.approx(expected[alive], abs=1e-5)
 
 
-def test_the_state_of_cross_moments_comes_back() -> None:
-    z = [torch.randn(9, N), torch.randn(9, N)]
-    one, other = (CrossMoments([(0, 1)], [(LAYERS, WIDTH)] * 2, "cpu") for _ in range(2))
-    one.update(z)
-    other.load({name: tensor.clone() for name, tensor in one.tensors().items()})
-    assert all(torch.equal(tensor, other.tensors()[name]) for name, tensor in one.tensors().items())
-    assert one.tensors().keys() == {"pair.0.1", "layers.0", "layers.1"}
+def test_a_layer_without_a_living_neuron_has_no_extremes() -> None:
+    nobody = torch.zeros(0, 2 * WIDTH)
+    highest, lowest = layer_extremes(nobody, torch.zeros(2 * WIDTH, dtype=torch.bool), 2)
+    assert highest.index.shape == lowest.index.shape == (0, 2)
+    dead = torch.tensor([True] * WIDTH + [False] * WIDTH)
+    highest, _ = layer_extremes(torch.rand(3, 2 * WIDTH), dead, 2)
+    assert torch.isinf(highest.corr[:, 0]).all()
+    assert torch.isfinite(highest.corr[:, 1]).all()
 
 
 def test_the_baseline_by_algebra_is_the_one_by_rotating() -> None:

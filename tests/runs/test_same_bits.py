@@ -14,7 +14,7 @@ from ingest.runs import plan
 from ingest.settings import state_folder
 from ingest.study import read_study
 from tests.support.bombs import Bomb
-from tests.support.commands import Ended, Forked, forked, neurons, wait_for
+from tests.support.commands import Ended, Forked, forked, neurons, one_line_of_refusal, wait_for
 from tests.support.small_models import CONTEXT, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import differing_rows, file_hash, rows
@@ -176,15 +176,31 @@ _COMPARED = (
 )
 
 
-def test_a_damaged_state_file_is_refused(study: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("harm", ["changed", "gone"])
+def test_without_its_state_a_run_begins_anew(study: Path, undisturbed: Path, tmp_path: Path, harm: str) -> None:
     warehouse = tmp_path / "neurons.duckdb"
     bomb = Bomb("ingest.recipes.passes:FusedPass.run_part", call=3)
     assert forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed", bomb=bomb).code == -9
-    (file,) = (path for path in state_folder(warehouse).rglob("*") if path.is_file())
+    (file,) = state_folder(warehouse).glob("*/*.safetensors")
     content = bytearray(file.read_bytes())
     content[-5] ^= 1
-    file.write_bytes(content)
+    if harm == "changed":
+        file.write_bytes(content)
+    else:
+        file.unlink()
     ended = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed")
-    assert ended.code == 1
-    assert "damaged" in ended.err
-    assert "Traceback" not in ended.err
+    assert ended.code == 0, ended.err
+    assert "begins anew" in ended.out
+    assert_same_run(warehouse, undisturbed)
+
+
+def test_the_same_study_twice_at_once_is_counted_once(study: Path, undisturbed: Path, tmp_path: Path) -> None:
+    warehouse = tmp_path / "neurons.duckdb"
+    first = Forked(["ingest", study, "--warehouse", warehouse], tmp_path / "first")
+    wait_for("the run's lock", lambda: next(iter(state_folder(warehouse).glob(".*.lock")), None), first.is_running)
+    second = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "second")
+    ended = first.end()
+    assert ended.code == 0, ended.err
+    # The second one may come when the first is done already.
+    assert second.code == 0 or "being measured by process" in one_line_of_refusal(second)
+    assert_same_run(warehouse, undisturbed)
