@@ -103,14 +103,18 @@ def _run(
 ) -> Result:
     # A cursor of its own: temporary objects and an unread result end with it.
     with closing(cursor(con)) as own:
-        values = _values(check(own, sql).parameters, params)
+        too_long = QueryTimeout(
+            f"the query was stopped after {timeout_s:g} s: raise it with --timeout, or ask for less"
+        )
         try:
             with _time_limit(own, timeout_s) as clock:
+                values = _values(check(own, sql).parameters, params)
+                if clock.rang:  # reading the text took all the time there was
+                    raise too_long
                 return _fetch(own, sql, values, max_rows)
         except (duckdb.Error, OSError) as error:  # Arrow hands on DuckDB's errors as OSError
             if clock.rang or "maximum execution time" in str(error):
-                advice = "raise it with --timeout, or ask for less"
-                raise QueryTimeout(f"the query was stopped after {timeout_s:g} s: {advice}") from error
+                raise too_long from error
             raise QueryFailed(_explained(error)) from error
         except pl.exceptions.PolarsError as error:
             raise QueryFailed(f"a column has a type that cannot be shown ({error}): cast it to varchar") from error

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
+
+import psutil
 
 from app.formats import Format, write
 from app.questions import question, questions
@@ -10,6 +13,7 @@ from app.sandbox import parameter_value, run_query
 from ingest.errors import InputError
 
 _ROWS_SHOWN = 1_000
+_MEMORY = 6 * 1024**3
 
 
 def list_questions() -> str:
@@ -54,9 +58,16 @@ def ask(
         if not equals or not key:
             raise InputError(f"-p {text}: write -p NAME=VALUE")
         values[key] = parameter_value(value)
+    _bound_memory()
     sql = command if command is not None else _text_of(name or "")
     shown = _ROWS_SHOWN if form == "table" and out is None else None
     write(run_query(warehouse, sql, values, timeout, shown), form, out)
+
+
+def _bound_memory() -> None:
+    """Let a query fail rather than the machine: DuckDB's own limit does not count the lists that functions make."""
+    held = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (held + _MEMORY, held + _MEMORY))
 
 
 def _text_of(name: str) -> str:

@@ -192,7 +192,9 @@ def _measure(
         say("selecting partners and rotating baselines")
         spreads = [totals.finish() for totals in work.totals]
         selections = Selections([s.identity.name for s in subjects], work.cross, spreads)
-        closing = [(name, of_run(plan.run, frame)) for name, frame in selections.frames(plan.draws, plan.baseline_seed)]
+        frames = selections.frames(plan.draws, plan.baseline_seed)
+        bar = tqdm(frames, total=selections.n_frames(plan.draws), desc="selections", unit="table")
+        closing = [(name, of_run(plan.run, frame)) for name, frame in bar]
     finish = "update raw.runs set status = 'finished', finished_at = ? where run = ?"
     raw.write(closing, before=(finish, [now(), plan.run]), wait=say)
 

@@ -41,6 +41,11 @@ class Selections:
         sums = self._cross.pairs[a, b] if forward else self._cross.pairs[b, a].T
         return covariance(sums[rows, columns], self._spreads[a].part(rows), self._spreads[b].part(columns))
 
+    def n_frames(self, draws: int) -> int:
+        """How many frames `frames` yields."""
+        layers = [n_layers for n_layers, _ in self._cross.shapes]
+        return sum(3 * layers[a] + draws * layers[b] for a, b in self.ordered_pairs())
+
     def frames(self, draws: int, seed: int) -> Iterator[tuple[str, pl.DataFrame]]:
         """Rows without the run, by table name.
 

@@ -25,7 +25,7 @@ neurons as (
         universality.universal_call,
         universality.n_partners,
         properties.support,
-        coalesce(properties.is_dead, universality.is_dead) as is_dead,
+        coalesce(universality.is_dead, properties.is_dead) as is_dead,
         properties.w_in_norm,
         properties.w_up_norm,
         properties.w_out_norm,
