@@ -80,13 +80,16 @@ def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Site
         parts = getattr(block, "mlp", None)
         if parts is None or not hasattr(parts, "out"):
             raise InputError(f"model {name}: layer {layer} has no MLP with an output projection: nothing to measure")
-        first = "gate" if gated else "in"
+        path = bridge.adapter.translate_transformer_lens_path
         try:
-            pre.append(bridge.adapter.translate_transformer_lens_path(f"blocks.{layer}.mlp.{first}"))
-            post.append(bridge.adapter.translate_transformer_lens_path(f"blocks.{layer}.mlp.out"))
-            network.get_submodule(pre[-1]), network.get_submodule(post[-1])
-        except (AttributeError, ValueError, KeyError):
-            raise InputError(f"model {name}: layer {layer}'s MLP has no module for its pre-activation") from None
+            into, out = path(f"blocks.{layer}.mlp.{'gate' if gated else 'in'}"), path(f"blocks.{layer}.mlp.out")
+            network.get_submodule(out)
+        except (AttributeError, KeyError, ValueError):
+            raise InputError(
+                f"model {name}: layer {layer}'s MLP has no one output projection: nothing to measure"
+            ) from None
+        pre.append(_pre_path(name, network, into, bridge.cfg.d_mlp))
+        post.append(out)
     if not blocks:
         raise InputError(f"model {name} has no MLP layers: there are no neurons to measure")
     return Sites(
@@ -100,9 +103,26 @@ def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Site
     )
 
 
+def _pre_path(name: str, network: nn.Module, path: str, d_mlp: int) -> str:
+    """The module that gives the pre-activation: the one named, or one that gives gate and up side by side.
+
+    Raises:
+        InputError: if there is neither.
+    """
+    parent, _, own = path.rpartition(".")
+    children = dict(network.get_submodule(parent).named_children())
+    if own in children:
+        return path
+    # Which half is the gate is settled by the parity probe.
+    fused = [key for key, child in children.items() if getattr(child, "out_features", None) == 2 * d_mlp]
+    if len(fused) != 1:
+        raise InputError(f"model {name}: {parent} has no module for its pre-activation: nothing to measure")
+    return f"{parent}.{fused[0]}"
+
+
 @torch.no_grad()
 def parity_error(name: str, bridge: TransformerBridge, network: nn.Module, sites: Sites, ids: Tensor) -> float:
-    """Largest difference of a post-activation between the plain model and the bridge.
+    """Largest difference of a pre- or post-activation between the plain model and the bridge.
 
     Args:
         name: of the model, for the message.
@@ -114,13 +134,15 @@ def parity_error(name: str, bridge: TransformerBridge, network: nn.Module, sites
     Raises:
         InputError: if a hook of the bridge does not fire, or the difference is above tolerance.
     """
-    names = [f"blocks.{layer}.mlp.hook_post" for layer in range(sites.n_layers)]
+    kinds = ("hook_pre", "hook_post")
+    names = [f"blocks.{layer}.mlp.{kind}" for kind in kinds for layer in range(sites.n_layers)]
     _, cache = bridge.run_with_cache(ids, names_filter=lambda hook: hook in names)
     if missing := [hook for hook in names if hook not in cache]:
         raise InputError(f"model {name}: TransformerLens hook {missing[0]} does not fire for this architecture")
     theirs = torch.cat([cache[hook].flatten(0, -2) for hook in names], dim=1)
     with Reader(network, sites).hooked() as reader:
-        ours = reader.read(ids).post
+        activations = reader.read(ids)
+    ours = torch.cat([activations.pre, activations.post], dim=1)
     error = float((ours - theirs).abs().max())
     if not error <= _TOLERANCE * max(1.0, float(ours.abs().max())):
         raise InputError(f"model {name}: activations differ by {error:.2g} between transformers and TransformerLens")

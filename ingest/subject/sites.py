@@ -80,7 +80,8 @@ class Reader:
 
     def _keep_pre(self, layer: int):  # type: ignore[no-untyped-def]
         def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-            self._pre[layer] = output.flatten(0, -2)
+            # Gate and up may come side by side, the gate first.
+            self._pre[layer] = output[..., : self._sites.d_mlp].flatten(0, -2)
 
         return hook
 

@@ -15,12 +15,12 @@ from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.recipes.subjects import Subject, load_subject
 from ingest.study import Model
-from ingest.subject.bridge import find_sites, open_bridge
+from ingest.subject.bridge import find_sites, open_bridge, parity_error
 from ingest.subject.load import load_network, weights_hash
 from ingest.subject.locate import locate
 from ingest.subject.sites import Reader
 from ingest.subject.tokenizer import load_tokenizer
-from tests.support.small_models import VOCABULARY, demo_folder, save, small_gpt2, small_llama, small_neox
+from tests.support.small_models import VOCABULARY, demo_folder, save, small_gpt2, small_llama, small_neox, small_phi3
 
 IDS = torch.randint(VOCABULARY, (2, 12), generator=torch.Generator().manual_seed(0))
 
@@ -158,6 +158,18 @@ def test_a_model_whose_file_lacks_a_weight_is_refused(tmp_path: Path) -> None:
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(InputError, match="lacks weights"):
         load_network("partial", folder, n_ids=VOCABULARY)
+
+
+def test_gate_and_up_may_be_one_module(tmp_path: Path) -> None:
+    folder = save(small_phi3(1), tmp_path / "model")
+    network = load_network("phi", folder, n_ids=VOCABULARY)
+    bridge = open_bridge("phi", folder)
+    sites = find_sites("phi", bridge, network)
+    assert sites.pre == tuple(f"model.layers.{layer}.mlp.gate_up_proj" for layer in range(2))
+    # The probe compares pre-activations too, so the wrong half would be refused.
+    assert parity_error("phi", bridge, network, sites, IDS) < 1e-5
+    with Reader(network, sites).hooked() as reader:
+        assert reader.read(IDS).pre.shape == (IDS.numel(), 2 * 24)
 
 
 def test_a_tokenizer_with_more_ids_than_the_model_knows_is_refused(tmp_path: Path) -> None:

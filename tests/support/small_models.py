@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, LlamaConfig
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, LlamaConfig, Phi3Config
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_MODELS = ROOT / "warehouse" / "demo"
@@ -63,6 +63,16 @@ def small_llama(seed: int, *, hidden: int = 40) -> nn.Module:
         vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
         intermediate_size=hidden, max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0,
         tie_word_embeddings=False,
+    )  # fmt: skip
+    network: nn.Module = AutoModelForCausalLM.from_config(config)
+    return _randomised(network, seed)
+
+
+def small_phi3(seed: int) -> nn.Module:
+    """A Phi-3: gate and up projection in one module."""
+    config = Phi3Config(
+        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+        intermediate_size=24, max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0, pad_token_id=0,
     )  # fmt: skip
     network: nn.Module = AutoModelForCausalLM.from_config(config)
     return _randomised(network, seed)
