@@ -37,7 +37,7 @@ def demo(warehouse: Path | None) -> None:
 
 @cli.command("train-demo")
 @click.option("--seed", "seeds", type=int, multiple=True, help="Only these seeds; default: 1 to 5, one after another.")
-@click.option("--tokens", type=click.IntRange(min=2048 * 100), default=20_000_000, show_default=True)
+@click.option("--tokens", type=click.IntRange(min=2048 * 100), default=25_000_000, show_default=True)
 @click.option("--device", default="cpu", show_default=True, help="torch device.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads.")
 @click.option("--out", type=click.Path(path_type=Path), default=DEMO_MODELS, help="Folder of the finished models.")

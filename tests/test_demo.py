@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import DEMO_MODELS
 from tests.support.commands import neurons
 
-STEPS = ("step-0005859", "step-0007812", "step-0009765")
+STEPS = ("step-0007812", "step-0009765", "step-0012207")
 
 
 def test_fifteen_models_are_shipped_in_35_megabytes() -> None:
@@ -30,6 +30,18 @@ def test_the_shipped_models_are_what_the_study_says() -> None:
             "vocab_size": 2048,
             "dtype": "float16",
         }
+
+
+def test_the_rate_runs_through_two_cycles() -> None:
+    from ingest.recipes.train_demo import WARM_UP_STEPS, learning_rate
+
+    rates = [learning_rate(step, 1000) for step in range(1000)]
+    assert rates[0] == 1 / WARM_UP_STEPS
+    assert rates[WARM_UP_STEPS:400] == [1.0] * (400 - WARM_UP_STEPS)
+    assert rates[600] == 0.5
+    assert rates[799] == pytest.approx(1 / 400)
+    assert rates[800] == 0.5
+    assert rates[999] == pytest.approx(0.5 / 200)
 
 
 @pytest.mark.slow

@@ -31,7 +31,8 @@ CONTEXT = 128
 ROWS_PER_STEP = 16
 WARM_UP_STEPS = 50
 SAVE_EVERY = 250
-CHECKPOINTS = (0.6, 0.8, 1.0)
+CHECKPOINTS = (0.64, 0.8, 1.0)
+FIRST_CYCLE = 0.8
 END_OF_TEXT = "<|endoftext|>"
 
 
@@ -65,7 +66,7 @@ class Training:
 
     def checkpoint_steps(self) -> dict[int, Path]:
         """The steps after which the model is saved, with the folder each one goes to."""
-        steps = [round(self.steps * share) for share in CHECKPOINTS]
+        steps = [int(self.steps * share) for share in CHECKPOINTS]
         return {step: self.out / f"demo-{self.seed}" / f"step-{step:07d}" for step in steps}
 
     @property
@@ -142,8 +143,15 @@ def demo_model(seed: int) -> GPT2LMHeadModel:
 
 
 def learning_rate(step: int, steps: int) -> float:
-    """Share of the full rate at a step: linear warm-up, constant, linear decay over the second half."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS, 2.0 * (steps - step) / steps)
+    """Share of the full rate at a step, in two cycles.
+
+    The first: linear warm-up, constant, linear decay over its second half. The second starts at half the rate and decays
+    linearly to the end.
+    """
+    first = int(steps * FIRST_CYCLE)
+    if step < first:
+        return min(1.0, (step + 1) / WARM_UP_STEPS, 2.0 * (first - step) / first)
+    return 0.5 * (steps - step) / (steps - first)
 
 
 def _optimizers(model: GPT2LMHeadModel) -> list[torch.optim.Optimizer]:
