@@ -145,8 +145,8 @@ def demo_model(seed: int) -> GPT2LMHeadModel:
 def learning_rate(step: int, steps: int) -> float:
     """Share of the full rate at a step, in two cycles.
 
-    The first: linear warm-up, constant, linear decay over its second half. The second starts at half the rate and decays
-    linearly to the end.
+    The first: linear warm-up, constant, linear decay over its second half. The second starts at half the rate and
+    decays linearly to the end.
     """
     first = int(steps * FIRST_CYCLE)
     if step < first:
