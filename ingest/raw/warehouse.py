@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
@@ -17,6 +17,7 @@ from app.warehouse import writer_of
 from ingest.errors import InputError, WarehouseBusy, first_line
 from ingest.tables import MOMENTS, PARTS, RUNS, SCHEMA, TABLES
 
+_Done = TypeVar("_Done")
 _PATIENCE_S = 3.0
 _FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
 
@@ -55,8 +56,7 @@ class RawWarehouse:
                         "name another --warehouse"
                     ) from None
                 if time.monotonic() > deadline:
-                    who = f"process {holder}" if holder else "another connection"
-                    raise WarehouseBusy(f"the warehouse {self.path} is held by {who}: end it, or wait") from None
+                    raise held(self.path, holder) from None
             time.sleep(0.2)
 
     def check(self) -> None:
@@ -107,18 +107,10 @@ class RawWarehouse:
             WarehouseBusy: if another process holds the warehouse and `wait` is None.
             InputError: if the disk is full.
         """
-        told = False
-        while True:
-            try:
-                self._write_once(inserts, before)
-                return
-            except WarehouseBusy as busy:
-                if wait is None:
-                    raise
-                if not told:
-                    wait(f"waiting: {busy}")
-                    told = True
-                time.sleep(1.0)
+        if wait is None:
+            self._write_once(inserts, before)
+        else:
+            when_free(lambda: self._write_once(inserts, before), wait)
 
     def forget_parts(self, run: str) -> None:
         """Delete the finished parts of a run with their sums, so that it begins anew."""
@@ -149,6 +141,30 @@ class RawWarehouse:
             raise _DiskFull(
                 f"the disk of {self.path} is full: make room and start again, finished parts are kept"
             ) from None
+
+
+def held(path: Path, holder: str) -> WarehouseBusy:
+    """The error that names the process which holds a warehouse; an empty holder is one of our own connections."""
+    who = f"process {holder}" if holder else "another connection"
+    return WarehouseBusy(f"the warehouse {path} is held by {who}: end it, or wait")
+
+
+def when_free(work: Callable[[], _Done], say: Callable[[str], None]) -> _Done:
+    """Do the work, trying again while another process holds the warehouse; the holder is named once.
+
+    Args:
+        work: raises WarehouseBusy while it cannot be done.
+        say: called with a line when it has to wait.
+    """
+    told = False
+    while True:
+        try:
+            return work()
+        except WarehouseBusy as busy:
+            if not told:
+                say(f"waiting: {busy}")
+                told = True
+            time.sleep(1.0)
 
 
 def _insert(

@@ -16,7 +16,7 @@ import yaml
 from app.publish import publish
 from app.warehouse import writer_of
 from ingest.errors import InputError, RunFailed, first_line
-from ingest.raw.warehouse import RawWarehouse
+from ingest.raw.warehouse import RawWarehouse, held, when_free
 from ingest.settings import ROOT
 
 _NOTHING_YET = "no run is finished in this warehouse: run `neurons demo` or `neurons ingest STUDY.toml` first"
@@ -56,7 +56,7 @@ def build_marts(
             raw.check()
         raise RunFailed(f"dbt build failed; its log is {folder / 'logs' / 'dbt.log'}\n{done.stdout.strip()}")
     say(f"{_summary(folder / 'target' / 'run_results.json')} in {time.monotonic() - started:.0f} s")
-    if version := _published(warehouse, say):
+    if version := when_free(lambda: _published(warehouse), say):
         say(f"published as version {version.stem}")
 
 
@@ -66,20 +66,20 @@ def _summary(results: Path) -> str:
     return f"{kinds.count('model')} models built, {kinds.count('test') + kinds.count('unit_test')} tests passed"
 
 
-def _published(warehouse: Path, say: Callable[[str], None]) -> Path | None:
-    """Publish, waiting for an ingest that took the file in the meantime."""
-    told = False
-    while True:
-        try:
-            return publish(warehouse)
-        except duckdb.Error as error:
-            holder = writer_of(error)
-            if holder is None:
-                raise RunFailed(f"the marts are built, but publishing them failed: {first_line(error)}") from None
-            if not told:
-                say(f"waiting: the warehouse is held by process {holder}")
-                told = True
-        time.sleep(1.0)
+def _published(warehouse: Path) -> Path | None:
+    """Publish.
+
+    Raises:
+        WarehouseBusy: if an ingest took the file in the meantime.
+        RunFailed: if the copy cannot be made.
+    """
+    try:
+        return publish(warehouse)
+    except duckdb.Error as error:
+        holder = writer_of(error)
+        if holder is not None:
+            raise held(warehouse, holder) from None
+        raise RunFailed(f"the marts are built, but publishing them failed: {first_line(error)}") from None
 
 
 def _checked(variables: str) -> str:

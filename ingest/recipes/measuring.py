@@ -181,10 +181,12 @@ def _measure(
     try:
         if kept is not None:
             work.resume(kept)
-            say(f"going on after part {len(ledger)} of {len(plan.parts)}")
+            done = len(ledger)
+            say(f"going on after part {done} of {len(plan.parts)}")
         else:
+            done = 0
             work.start()
-        _run_parts(plan, work, raw, state, say, len(ledger) if kept is not None else 0)
+        _run_parts(plan, work, raw, state, say, done)
     finally:
         work.close()
     closing: list[tuple[str, pl.DataFrame]] = []

@@ -9,6 +9,7 @@ import polars as pl
 
 from ingest.corpus.store import TokenRows
 from ingest.names import relation
+from ingest.recipes.pairs import both_directions
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Plan
 from ingest.study import Study
@@ -107,7 +108,6 @@ def _model_row(subject: Subject, plan: Plan) -> dict[str, object]:
 
 def _pair_rows(plan: Plan, subjects: list[Subject]) -> pl.DataFrame:
     identities = [s.identity for s in subjects]
-    both = [*plan.pairs, *((b, a) for a, b in plan.pairs)]
     return pl.DataFrame(
         [
             {
@@ -115,7 +115,7 @@ def _pair_rows(plan: Plan, subjects: list[Subject]) -> pl.DataFrame:
                 "other_model": identities[b].name,
                 "relation": relation(identities[a], identities[b]),
             }
-            for a, b in sorted(both)
+            for a, b in both_directions(plan.pairs)
         ]
     )
 

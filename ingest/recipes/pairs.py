@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations, pairwise
 
 from ingest.names import Identity, relation
@@ -28,6 +29,11 @@ def chosen_pairs(rule: str | list[list[str]], models: list[Identity]) -> tuple[t
         return tuple(everyone)
     reference = rule.removeprefix("reference:")
     return tuple((a, b) for a, b in everyone if reference in (models[a].name, models[b].name))
+
+
+def both_directions(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Every pair as (model, partner) both ways round, in ascending order."""
+    return sorted({ordered for a, b in pairs for ordered in ((a, b), (b, a))})
 
 
 def _consecutive(models: list[Identity]) -> tuple[tuple[int, int], ...]:

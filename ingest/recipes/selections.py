@@ -11,6 +11,7 @@ from torch import Tensor
 from ingest.measure.baseline import RotatedLayer, rotation
 from ingest.measure.correlation import CrossMoments, Standardised, correlation, covariance
 from ingest.measure.selection import Extremes, extreme_partners, layer_extremes
+from ingest.recipes.pairs import both_directions
 from ingest.tables import BASELINES, LAYER_BESTS, PARTNERS, TOP_PARTNERS
 
 
@@ -29,11 +30,7 @@ class Selections:
         self._models = names
         self._cross = cross
         self._spreads = spreads
-
-    def ordered_pairs(self) -> list[tuple[int, int]]:
-        """Both directions of every pair, (model, partner)."""
-        both = {(a, b) for a, b in self._cross.pairs} | {(b, a) for a, b in self._cross.pairs}
-        return sorted(both)
+        self._ordered = both_directions(cross.pairs)
 
     def _covariance(self, a: int, b: int, rows: slice, columns: slice) -> Tensor:
         """Covariances of some neurons of a with some of b; both directions of a pair come from one matrix."""
@@ -44,7 +41,7 @@ class Selections:
     def n_frames(self, draws: int) -> int:
         """How many frames `frames` yields."""
         layers = [n_layers for n_layers, _ in self._cross.shapes]
-        return sum(3 * layers[a] + draws * layers[b] for a, b in self.ordered_pairs())
+        return sum(3 * layers[a] + draws * layers[b] for a, b in self._ordered)
 
     def frames(self, draws: int, seed: int) -> Iterator[tuple[str, pl.DataFrame]]:
         """Rows without the run, by table name.
@@ -53,7 +50,7 @@ class Selections:
             draws: rotations per layer.
             seed: of the rotations.
         """
-        for a, b in self.ordered_pairs():
+        for a, b in self._ordered:
             yield from self._partner_rows(a, b)
         for b in range(len(self._models)):
             yield from self._baseline_rows(b, draws, seed)
@@ -120,7 +117,7 @@ class Selections:
     def _baseline_rows(self, b: int, draws: int, seed: int) -> Iterator[tuple[str, pl.DataFrame]]:
         """Baselines of all models against the rotated layers of model b; each rotation is drawn once."""
         n_layers, d_mlp = self._cross.shapes[b]
-        partners = [a for a, other in self.ordered_pairs() if other == b]
+        partners = [a for a, other in self._ordered if other == b]
         for layer in range(n_layers) if partners else ():
             columns = slice(layer * d_mlp, (layer + 1) * d_mlp)
             spread = self._spreads[b].part(columns)

@@ -99,9 +99,9 @@ class StateFolder:
             finally:
                 path.unlink()
 
-    def keep_only(self, name: str | None) -> None:
+    def keep_only(self, name: str) -> None:
         """Delete every file but one."""
-        for file in self.folder.glob("*") if self.folder.is_dir() else ():
+        for file in self.folder.iterdir():
             if file.name != name:
                 file.unlink()
 
