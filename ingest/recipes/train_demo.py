@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -75,6 +75,14 @@ class Training:
         return self.checkpoint_steps()[self.steps]
 
 
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary path that takes its name when everything is written: what has the name is complete."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    yield scratch
+    scratch.rename(path)
+
+
 def _training_documents() -> Iterator[Document]:
     source = open_source(Corpus(source="python-stdlib", part="train"), Path())
     return (document for document in source.read() if document is not None)
@@ -101,9 +109,8 @@ def demo_tokenizer(state: Path) -> PreTrainedTokenizerFast:
             unk_token=END_OF_TEXT,
             model_max_length=CONTEXT,
         )
-        scratch = state / f"tokenizer.{os.getpid()}"
-        fast.save_pretrained(scratch)
-        scratch.rename(folder)
+        with _whole(folder) as scratch:
+            fast.save_pretrained(scratch)
     saved: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(folder)
     return saved
 
@@ -114,9 +121,8 @@ def training_rows(tokenizer: PreTrainedTokenizerFast, state: Path) -> NDArray[np
     if not file.exists():
         encoded = encode(tokenizer.backend_tokenizer, _training_documents(), separator=tokenizer.eos_token_id)
         stream = np.concatenate([e.ids for e in encoded])
-        scratch = state / f"rows.{os.getpid()}.npy"
-        np.save(scratch, with_bos(stream, context=CONTEXT, bos=tokenizer.bos_token_id))
-        scratch.rename(file)
+        with _whole(file) as scratch, scratch.open("wb") as opened:
+            np.save(opened, with_bos(stream, context=CONTEXT, bos=tokenizer.bos_token_id))
     rows: NDArray[np.uint32] = np.load(file)
     return rows
 
@@ -175,18 +181,11 @@ def _rows_of_step(step: int, seed: int, n_rows: int) -> NDArray[np.int64]:
 
 def _save_model(model: GPT2LMHeadModel, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
     """Write an ordinary Hugging Face folder in half precision, complete or not at all."""
-    scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
     half = GPT2LMHeadModel(model.config)
     half.load_state_dict(model.state_dict())
-    half.half().save_pretrained(scratch)
-    tokenizer.save_pretrained(scratch)
-    scratch.rename(folder)
-
-
-def _save_state(file: Path, state: dict[str, Any]) -> None:
-    scratch = file.with_suffix(f".{os.getpid()}")
-    torch.save(state, scratch)
-    scratch.rename(file)
+    with _whole(folder) as scratch:
+        half.half().save_pretrained(scratch)
+        tokenizer.save_pretrained(scratch)
 
 
 def train(plan: Training) -> None:
@@ -245,16 +244,15 @@ def train(plan: Training) -> None:
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 _save_model(model, tokenizer, folder)
             if (step + 1) % SAVE_EVERY == 0 or step + 1 == plan.steps:
-                _save_state(
-                    state_file,
-                    {
-                        "plan": plan.identity,
-                        "step": step + 1,
-                        "loss": loss_mean,
-                        "model": model.state_dict(),
-                        "optimizers": [o.state_dict() for o in optimizers],
-                    },
-                )
+                state = {
+                    "plan": plan.identity,
+                    "step": step + 1,
+                    "loss": loss_mean,
+                    "model": model.state_dict(),
+                    "optimizers": [o.state_dict() for o in optimizers],
+                }
+                with _whole(state_file) as scratch:
+                    torch.save(state, scratch)
 
 
 def train_all(plans: list[Training], *, threads: int, say: Callable[[str], None]) -> None:
