@@ -11,6 +11,7 @@ from dataclasses import dataclass
 SCHEMA = "raw"
 TOP_PARTNERS = 50
 STRATA = ("text", "newline", "bos")
+GROUPS = 16
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ _LAYER = Column("layer", "usmallint not null", "block of the model, from 0")
 _NEURON = Column("neuron", "uinteger not null", "entry of the MLP's hidden vector, from 0")
 _OTHER = Column("other_model", "varchar not null", "the partner model")
 _OTHER_LAYER = Column("other_layer", "usmallint not null", "layer of the partner model")
+_SITE = Column(
+    "site", "varchar not null", "mlp: MLP hidden layer; resid: residual stream; head_z: attention heads' output"
+)
+_UNIT = Column("neuron", "uinteger not null", "entry of the site's vector in that layer, from 0")
+_UNIT_KEY = (_RUN, _SITE, _MODEL, _LAYER, _UNIT)
 _NEURON_KEY = (_RUN, _MODEL, _LAYER, _NEURON)
 
 
@@ -80,7 +86,18 @@ RUNS = Table(
         Column("plan", "json not null", "everything that decides the bits of the result; its hash is the run"),
         Column("device", "varchar not null", "torch device of the forward passes"),
         Column("dtype", "varchar not null", "number format of the forward passes"),
-        Column("method", "varchar", "how correlations were computed: exact; NULL without correlations"),
+        Column(
+            "method", "varchar", "how correlations were computed: exact, refined, sketch; NULL without correlations"
+        ),
+        Column("method_reason", "varchar", "why that method: the study asked for it, or the cost model's figures"),
+        Column("buckets", "uinteger", "buckets of each of the two sketches; NULL for exact"),
+        Column("sketch_seed", "bigint", "seed of buckets and signs; NULL for exact"),
+        Column("pilot_tokens", "ubigint", "token positions that candidates were chosen on; NULL unless refined"),
+        Column("n_candidates", "double", "candidates per neuron and partner model, mean; NULL unless refined"),
+        Column("n_passes", "usmallint", "times that the text was read because not all pairs fit in memory at once"),
+        Column(
+            "peak_memory", "ubigint", "largest memory that the process held, bytes; device memory on an accelerator"
+        ),
         Column("n_parts", "uinteger not null", "parts of the run; 0 for a study of weights alone"),
         Column("n_tokens", "ubigint", "token positions of the corpus, all strata"),
         Column("n_positions", "ubigint", "positions of stratum text, which the correlations are over"),
@@ -98,12 +115,13 @@ RUNS = Table(
 PARTS = Table(
     "parts",
     "The ledger: one row per finished part of a run, written in one transaction with the part's sums.",
-    ("run", "part"),
+    ("run", "pass", "part"),
     (
         _RUN,
+        Column("pass", "usmallint not null", "number of the pass over the text, from 0"),
         Column("part", "uinteger not null", "number of the part, from 0"),
-        Column("first_row", "ubigint not null", "first row of the corpus in the part"),
-        Column("last_row", "ubigint not null", "row after the part's last one"),
+        Column("doc_group", "usmallint not null", "group of documents that the part's rows are from, 0 to 15"),
+        Column("n_rows", "ubigint not null", "rows of the corpus in the part"),
         Column(
             "state_file", "varchar", "file with the pair sums of all parts up to this one, in the run's state folder"
         ),
@@ -225,45 +243,106 @@ VOCABULARY_SUMS = Table(
 
 PARTNERS = Table(
     "partners",
-    "The 50 most and the 50 least correlated partners of every neuron in every partner model; none for dead neurons.",
-    ("run", "model", "layer", "neuron", "other_model", "side", "rank"),
+    "The 50 most and the 50 least correlated partners of every unit in every partner model; none for dead units. "
+    "Sketched correlations are the means of two sketches, biased outwards by the choice of the extremes.",
+    ("run", "site", "model", "layer", "neuron", "other_model", "side", "rank"),
     (
-        *_NEURON_KEY,
+        *_UNIT_KEY,
         _OTHER,
         Column("side", "varchar not null", "top: largest correlations; bottom: smallest"),
         Column("rank", "usmallint not null", "1 is the most extreme"),
         _OTHER_LAYER,
-        Column("other_neuron", "uinteger not null", "neuron of the partner model"),
+        Column("other_neuron", "uinteger not null", "unit of the partner model"),
         Column("corr", "float not null", "Pearson correlation of the post-activations over stratum text"),
     ),
 )
 
-LAYER_BESTS = Table(
-    "layer_bests",
-    "Extreme correlations of every neuron with each layer of a partner model; none for dead neurons.",
-    ("run", "model", "layer", "neuron", "other_model", "other_layer"),
+BESTS = Table(
+    "bests",
+    "Best partner and best anti-partner of every unit in every partner model; none for dead units.",
+    ("run", "site", "model", "layer", "neuron", "other_model"),
     (
-        *_NEURON_KEY,
+        *_UNIT_KEY,
         _OTHER,
         _OTHER_LAYER,
-        Column("max_neuron", "uinteger not null", "neuron of that layer with the largest correlation"),
-        Column("max_corr", "float not null", "that correlation"),
-        Column("min_neuron", "uinteger not null", "neuron of that layer with the smallest correlation"),
+        Column("other_neuron", "uinteger not null", "unit of the partner model with the largest correlation"),
+        Column(
+            "max_corr",
+            "float not null",
+            "that correlation; from sketches, the winner of each sketch has its value read from the other",
+        ),
+        Column("min_layer", "usmallint not null", "layer of the unit with the smallest correlation"),
+        Column("min_neuron", "uinteger not null", "unit of the partner model with the smallest correlation"),
         Column("min_corr", "float not null", "that correlation"),
+        Column(
+            "influence",
+            f"float[{GROUPS}]",
+            "what each group of documents adds to the jackknife variance of Fisher's z of max_corr, as signed roots: "
+            "their sum of squares is the variance; NULL where the partner was not followed",
+        ),
+        Column("n_groups", "usmallint", "blocks of the jackknife; one less are the degrees of freedom"),
     ),
 )
 
 BASELINES = Table(
     "baselines",
-    "Largest correlation of every neuron with each layer of a partner model after a random rotation of that layer; "
-    "none for dead neurons.",
-    ("run", "model", "layer", "neuron", "other_model", "other_layer", "draw"),
+    "Largest correlation of every unit with a partner model that cannot know it; none for dead units.",
+    ("run", "site", "model", "layer", "neuron", "other_model", "kind", "draw"),
     (
-        *_NEURON_KEY,
+        *_UNIT_KEY,
         _OTHER,
-        _OTHER_LAYER,
-        Column("draw", "usmallint not null", "number of the rotation, from 0"),
-        Column("max_corr", "float not null", "largest correlation with a rotated neuron"),
+        Column(
+            "kind",
+            "varchar not null",
+            "rotation: layers of the partner randomly rotated; shift: its positions moved along the text by a random "
+            "offset; noise: Gaussian noise in its place; twin: its architecture with random weights",
+        ),
+        Column("draw", "usmallint not null", "number of the random draw, from 0"),
+        Column("max_corr", "float not null", "largest correlation"),
+    ),
+)
+
+PARTIAL_BESTS = Table(
+    "partial_bests",
+    "Best correlation and rotation baseline over some groups of documents only; none for dead units.",
+    ("run", "site", "model", "layer", "neuron", "other_model", "first_group", "last_group"),
+    (
+        *_UNIT_KEY,
+        _OTHER,
+        Column("first_group", "usmallint not null", "first group of documents"),
+        Column("last_group", "usmallint not null", "group after the last one"),
+        Column("n_positions", "ubigint not null", "positions of stratum text in these groups"),
+        Column("max_corr", "float not null", "largest correlation over these positions"),
+        Column("baseline", "float not null", "rotation baseline over these positions, mean over draws"),
+    ),
+)
+
+PROBES = Table(
+    "probes",
+    "Error of sketched correlations against exact ones over the same positions, for a block of random units.",
+    ("run", "site", "model", "other_model"),
+    (
+        _RUN,
+        _SITE,
+        _MODEL,
+        _OTHER,
+        Column("n", "uinteger not null", "pairs of units in the block"),
+        Column("bias", "double not null", "mean of sketched minus exact"),
+        Column("sd", "double not null", "root mean square of sketched minus exact"),
+        Column("max_error", "double not null", "largest absolute difference"),
+    ),
+)
+
+SITES = Table(
+    "sites",
+    "One row per run, site and model: shape of what was correlated there.",
+    ("run", "site", "model"),
+    (
+        _RUN,
+        _SITE,
+        _MODEL,
+        Column("n_layers", "usmallint not null", "layers"),
+        Column("width", "uinteger not null", "units per layer"),
     ),
 )
 
@@ -272,11 +351,14 @@ TABLES = (
     PARTS,
     CORPORA,
     MODELS,
+    SITES,
     PAIRS,
     MOMENTS,
     WEIGHTS,
     VOCABULARY_SUMS,
     PARTNERS,
-    LAYER_BESTS,
+    BESTS,
     BASELINES,
+    PARTIAL_BESTS,
+    PROBES,
 )
