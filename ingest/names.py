@@ -1,4 +1,4 @@
-"""Names that several rooms share: the relation of two models."""
+"""Names that several rooms share: the relation of two models, and the sites that are measured."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Relation = Literal["seed", "step", "size", "self", "mixed"]
+Site = Literal["mlp", "resid", "head_z"]
+
+# Documents are dealt into this many groups, for standard errors.
+GROUPS = 16
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ingest.errors import InputError
+from ingest.names import GROUPS, Site
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _STEP = re.compile(r"\{step(?::0(\d+)d)?\}")
@@ -19,6 +20,10 @@ _STEP = re.compile(r"\{step(?::0(\d+)d)?\}")
 def _at_step(text: str, step: int) -> str:
     """The text with every {step} or {step:07d} replaced by the number."""
     return _STEP.sub(lambda found: str(step).zfill(int(found[1] or 0)), text)
+
+
+def _as_float(value: object) -> object:
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 class _Section(BaseModel):
@@ -97,6 +102,12 @@ class Pairs(_Section):
     """Which models are each other's partners."""
 
     rule: str | list[list[str]] = "seeds"
+    depth_window: float | None = Field(default=None, ge=0, le=1, description="largest difference of relative depths")
+
+    @field_validator("depth_window", mode="before")
+    @classmethod
+    def _whole_window_too(cls, window: object) -> object:
+        return _as_float(window)
 
     @field_validator("rule")
     @classmethod
@@ -119,14 +130,44 @@ class Baseline(_Section):
     seed: int = Field(default=0, ge=0)
 
 
+class Sketch(_Section):
+    """CountSketch over the token axis: buckets of each of its two sketches, a multiple of 16, and the seed."""
+
+    buckets: int = Field(default=16_384, ge=256, multiple_of=GROUPS)
+    seed: int = Field(default=0, ge=0)
+
+
+class Pilot(_Section):
+    """What `refined` chooses its candidates on."""
+
+    tokens: int = Field(default=65_536, ge=1)
+    candidates: int = Field(default=24, ge=1, description="most candidates per neuron and partner model")
+
+
 class Measure(_Section):
     """What is measured on the text."""
 
     moments: bool = True
-    correlation: Literal["auto", "exact", "off"] = "auto"
+    correlation: Literal["auto", "exact", "refined", "sketch", "off"] = "auto"
+    sketch: Sketch = Sketch()
+    pilot: Pilot = Pilot()
     baseline: Baseline = Baseline()
-    sites: list[Literal["mlp"]] = ["mlp"]
-    validation: list[str] = Field(default=[], max_length=0)
+    floors: list[Literal["shift", "noise", "twin"]] = []
+    sites: list[Site] = Field(default=["mlp"], min_length=1)
+    validation: list[Literal["split-half"]] = []
+    keep_state: float = Field(default=10.0, ge=0, description="GB of state kept after the run, for its extension")
+
+    @field_validator("keep_state", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, size: object) -> object:
+        return _as_float(size)
+
+    @field_validator("floors", "sites", "validation")
+    @classmethod
+    def _each_once(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("name each one once")
+        return names
 
 
 class Device(_Section):
@@ -141,7 +182,7 @@ class Device(_Section):
     @field_validator("memory", mode="before")
     @classmethod
     def _whole_numbers_too(cls, memory: object) -> object:
-        return float(memory) if isinstance(memory, int) and not isinstance(memory, bool) else memory
+        return _as_float(memory)
 
 
 class Study(_Section):
@@ -219,6 +260,8 @@ def _section_at(place: list[str]) -> type[BaseModel]:
         "models": Model,
         "pairs": Pairs,
         "measure": Measure,
+        "sketch": Sketch,
+        "pilot": Pilot,
         "baseline": Baseline,
         "device": Device,
     }

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ingest.names import GROUPS
+
 SCHEMA = "raw"
 TOP_PARTNERS = 50
 STRATA = ("text", "newline", "bos")
-GROUPS = 16
 
 
 @dataclass(frozen=True)
@@ -346,6 +347,9 @@ SITES = Table(
     ),
 )
 
+# What is written of pairs when a run is finished.
+SELECTIONS = (PARTNERS, BESTS, BASELINES, PARTIAL_BESTS, PROBES)
+
 TABLES = (
     RUNS,
     PARTS,
@@ -356,9 +360,5 @@ TABLES = (
     MOMENTS,
     WEIGHTS,
     VOCABULARY_SUMS,
-    PARTNERS,
-    BESTS,
-    BASELINES,
-    PARTIAL_BESTS,
-    PROBES,
+    *SELECTIONS,
 )

@@ -18,7 +18,8 @@ compared as (
         mean_baseline,
         mean_corr,
         excess_corr,
-        is_universal
+        is_universal,
+        universal_call
     from neurons
     where excess_corr is not null and not is_dead
 )

@@ -22,6 +22,8 @@ partners as (
         partners.other_layer,
         partners.other_neuron,
         partners.max_corr,
+        partners.corr_low,
+        partners.corr_high,
         partners.baseline,
         partners.max_corr - partners.baseline as excess_corr,
         partners.is_mutual,

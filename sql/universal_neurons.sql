@@ -15,6 +15,7 @@ universal as (
         model,
         layer,
         neuron,
+        universal_call,
         excess_corr,
         mean_corr,
         mean_baseline,

@@ -15,6 +15,10 @@ shares as (
         n_dead,
         n_universal,
         pct_universal,
+        pct_low,
+        pct_high,
+        n_yes,
+        n_undecided,
         mean_excess,
         n_partners
     from layers

@@ -32,6 +32,7 @@ from ingest.corpus.sources import Document, Source
 from ingest.corpus.strata import Vocabulary, strata
 from ingest.corpus.tokenize import EncodedDocument, encode, with_bos
 from ingest.errors import InputError, RunFailed
+from ingest.names import GROUPS
 from ingest.study import Corpus
 from ingest.tables import STRATA
 
@@ -78,6 +79,22 @@ class TokenRows:
         """Character offset of every token in its document (n_rows, context)."""
         array: NDArray[np.uint32] = np.load(self.folder / "starts.npy", mmap_mode="r")
         return array
+
+    @cached_property
+    def groups(self) -> NDArray[np.uint8]:
+        """Group of documents of every row (n_rows,): the group of the document at the row's middle.
+
+        A document goes to the group with the fewest rows when it is met first, so groups are of similar size, no
+        document is in two, and the first rows have the same groups however many follow.
+        """
+        of_document: dict[int, int] = {}
+        sizes = [0] * GROUPS
+        groups = np.empty(len(self.ids), np.uint8)
+        for row, document in enumerate(self.documents[:, self.documents.shape[1] // 2].tolist()):
+            group = of_document.setdefault(document, sizes.index(min(sizes)))
+            sizes[group] += 1
+            groups[row] = group
+        return groups
 
     def document_table(self) -> pl.DataFrame:
         """One row per document: document, path, subset, n_tokens."""
@@ -146,6 +163,8 @@ def _stored(home: Path) -> TokenRows | None:
 def _remove_leftovers(folder: Path) -> None:
     """Delete what killed processes did not finish."""
     for scratch in folder.glob(".*.*"):
+        if not scratch.suffix[1:].isdigit():
+            continue
         pid = int(scratch.suffix[1:])
         if pid == os.getpid() or not psutil.pid_exists(pid):
             shutil.rmtree(scratch, ignore_errors=True)

@@ -1,8 +1,7 @@
-"""Correlations of all neurons of all pairs of models from one forward pass per model.
+"""Sums of products of standardised activations: between two models, and within a layer for the rotation baseline.
 
-Everything is an additive sum of standardised post-activations z = (a - shift) / scale, so that neither cancellation nor
-the neurons' different sizes cost precision: `sum z_i z_j` for every pair of models, and for the rotation baseline the
-same within each layer. Means and variances come from the power sums in float64.
+Everything is an additive sum of z = (a - shift) / scale, so neither cancellation nor the units' different sizes cost
+precision, and half-precision operands with float32 accumulation are safe.
 """
 
 from __future__ import annotations
@@ -13,89 +12,163 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ingest.measure.units import Standardised
 
-class CrossMoments:
-    """Sums of products for every pair of models and within every layer.
 
-    Attributes:
-        pairs: for each pair (a, b) of model indices the sums (neurons of a, neurons of b), float32.
-        layers: for each model the sums within each layer (layers, d_mlp, d_mlp), float32.
-    """
+@dataclass(frozen=True, order=True)
+class Tile:
+    """One layer of population a against the layers [first, last) of population b."""
 
-    def __init__(self, pairs: Sequence[tuple[int, int]], shapes: Sequence[tuple[int, int]], device: str) -> None:
-        """Start at zero.
-
-        Args:
-            pairs: pairs of model indices, each unordered pair once.
-            shapes: (layers, d_mlp) of each model.
-            device: torch device of the sums.
-        """
-        sizes = [n_layers * d_mlp for n_layers, d_mlp in shapes]
-        self.shapes = list(shapes)
-        self.pairs = {(a, b): torch.zeros(sizes[a], sizes[b], device=device) for a, b in pairs}
-        self.layers = [torch.zeros(n_layers, d_mlp, d_mlp, device=device) for n_layers, d_mlp in shapes]
-
-    def update(self, z: Sequence[Tensor]) -> None:
-        """Add positions: z of each model, (tokens, neurons) float32, the same positions in every model."""
-        for (a, b), sums in self.pairs.items():
-            sums.addmm_(z[a].T, z[b])
-        for values, sums, (n_layers, d_mlp) in zip(z, self.layers, self.shapes, strict=True):
-            for layer in range(n_layers):
-                block = values[:, layer * d_mlp : (layer + 1) * d_mlp]
-                sums[layer].addmm_(block.T, block)
-
-    def tensors(self) -> dict[str, Tensor]:
-        """All sums by name, for a state file."""
-        named = {f"pair.{a}.{b}": sums for (a, b), sums in self.pairs.items()}
-        return named | {f"layers.{m}": sums for m, sums in enumerate(self.layers)}
+    a: int
+    b: int
+    layer: int
+    first: int
+    last: int
 
 
 @dataclass(frozen=True)
-class Standardised:
-    """Mean and spread of standardised activations.
+class Shape:
+    """Layers of a population and units per layer."""
 
-    Attributes:
-        n: positions.
-        mean: float64 (neurons,).
-        sd: float64 (neurons,), 1 for dead neurons.
-        is_dead: neurons without variance, which take part in no correlation.
-        scale: one unit of z in the activation's own units.
+    n_layers: int
+    width: int
+
+    @property
+    def n_units(self) -> int:
+        """Units of all layers."""
+        return self.n_layers * self.width
+
+    def layer(self, index: int) -> slice:
+        """The units of a layer."""
+        return slice(index * self.width, (index + 1) * self.width)
+
+    def layers(self, first: int, last: int) -> slice:
+        """The units of the layers [first, last)."""
+        return slice(first * self.width, last * self.width)
+
+
+def depth_tiles(pair: tuple[int, int], shapes: Sequence[Shape], window: float | None) -> list[Tile]:
+    """The tiles of a pair, one per layer of a.
+
+    Args:
+        pair: indices of two populations.
+        shapes: of all populations.
+        window: largest difference of relative depths, layer / (layers - 1), that is correlated; None for all.
     """
+    a, b = pair
+    tiles = []
+    for layer in range(shapes[a].n_layers):
+        depth = layer / max(1, shapes[a].n_layers - 1)
+        near = [
+            other
+            for other in range(shapes[b].n_layers)
+            if window is None or abs(other / max(1, shapes[b].n_layers - 1) - depth) <= window + 1e-9
+        ]
+        if near:
+            tiles.append(Tile(a, b, layer, near[0], near[-1] + 1))
+    return tiles
 
-    n: int
-    mean: Tensor
-    sd: Tensor
-    is_dead: Tensor
-    scale: Tensor
 
-    @classmethod
-    def from_sums(cls, n: int, total: Tensor, squares: Tensor, is_dead: Tensor, scale: Tensor) -> Standardised:
-        """Finish power sums of activations.
+def _add_product(sums: Tensor, left: Tensor, right: Tensor) -> None:
+    """sums += left^T right, accumulated in float32."""
+    if left.dtype == torch.float32:
+        sums.addmm_(left.T, right)
+    else:
+        sums += torch.mm(left.T, right, out_dtype=torch.float32)
+
+
+class CrossMoments:
+    """Sums `sum z_i z_j` for tiles of pairs of populations, float32 (width of a, units of b's layers)."""
+
+    def __init__(self, tiles: Sequence[Tile], shapes: Sequence[Shape], device: str) -> None:
+        """Start at zero."""
+        self.shapes = list(shapes)
+        self.sums = {
+            tile: torch.zeros(shapes[tile.a].width, (tile.last - tile.first) * shapes[tile.b].width, device=device)
+            for tile in tiles
+        }
+
+    @property
+    def populations(self) -> set[int]:
+        """Those whose activations are needed."""
+        return {index for tile in self.sums for index in (tile.a, tile.b)}
+
+    def update(self, z: dict[int, Tensor], *, first_new: int = 0) -> None:
+        """Add positions.
 
         Args:
-            n: positions.
-            total: sum of (a - shift), float64 (neurons,).
-            squares: sum of (a - shift)^2.
-            is_dead: neurons whose smallest and largest activation are the same.
-            scale: the scale of z.
+            z: of each needed population, (tokens, units), the same positions in every one.
+            first_new: tiles between populations before this one are left as they are.
         """
-        variance = (squares / n - (total / n) ** 2) / scale**2
-        dead = is_dead | (variance <= 0)
-        return cls(n, total / n / scale, torch.where(dead, 1.0, variance.clamp_min(0).sqrt()), dead, scale)
+        for tile, sums in self.sums.items():
+            if max(tile.a, tile.b) < first_new:
+                continue
+            left = z[tile.a][:, self.shapes[tile.a].layer(tile.layer)]
+            _add_product(sums, left, z[tile.b][:, self.shapes[tile.b].layers(tile.first, tile.last)])
 
-    def part(self, neurons: slice) -> Standardised:
-        """Some of the neurons."""
-        return Standardised(self.n, self.mean[neurons], self.sd[neurons], self.is_dead[neurons], self.scale[neurons])
+    def values(self, pair: tuple[int, int], i: Tensor, j: Tensor) -> Tensor:
+        """Sums of chosen unit pairs, of the shape of i and j; NaN where no tile holds them.
+
+        Args:
+            pair: (a, b) as in the tiles.
+            i: units of a.
+            j: units of b.
+        """
+        shape_a, shape_b = self.shapes[pair[0]], self.shapes[pair[1]]
+        found = torch.full(i.shape, torch.nan, device=i.device)
+        for tile, sums in self.sums.items():
+            if (tile.a, tile.b) == pair:
+                columns = shape_b.layers(tile.first, tile.last)
+                here = (i // shape_a.width == tile.layer) & (j >= columns.start) & (j < columns.stop)
+                found[here] = sums[i[here] % shape_a.width, j[here] - columns.start]
+        return found
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All sums by name, for a state file."""
+        return {f"{t.a}.{t.b}.{t.layer}": sums for t, sums in self.sums.items()}
 
 
-def covariance(sums: Tensor, a: Standardised, b: Standardised) -> Tensor:
-    """Covariances (neurons of a, neurons of b) of standardised activations, float64."""
-    return sums.double() / a.n - a.mean[:, None] * b.mean[None, :]
+class LayerMoments:
+    """Sums `sum z_i z_j` within each layer of each population: (layers, width, width) float32."""
+
+    def __init__(self, shapes: Sequence[Shape], device: str) -> None:
+        """Start at zero."""
+        self.sums = [torch.zeros(s.n_layers, s.width, s.width, device=device) for s in shapes]
+
+    def update(self, population: int, z: Sequence[Tensor]) -> None:
+        """Add positions of one population: z of each layer."""
+        for layer, values in enumerate(z):
+            _add_product(self.sums[population][layer], values, values)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All sums by name, for a state file."""
+        return {str(index): sums for index, sums in enumerate(self.sums)}
 
 
-def correlation(covariances: Tensor, a: Standardised, b: Standardised) -> Tensor:
-    """Pearson correlations (neurons of a, neurons of b), 0 where one of the two is dead."""
-    corr = (covariances / a.sd[:, None] / b.sd[None, :]).clamp(-1.0, 1.0)
-    corr[a.is_dead] = 0.0
-    corr[:, b.is_dead] = 0.0
-    return corr
+class ExactCovariances:
+    """Covariances from exact sums."""
+
+    n_estimates = 1
+
+    def __init__(self, cross: CrossMoments, within: LayerMoments, spreads: Sequence[Standardised]) -> None:
+        """Sums over the positions that the spreads are of."""
+        self._cross = cross
+        self._within = within
+        self._spreads = spreads
+
+    def tiles(self, pair: tuple[int, int]) -> list[Tile]:
+        """The tiles of a pair that are at hand."""
+        return [t for t in self._cross.sums if (t.a, t.b) == pair]
+
+    def estimates(self, tile: Tile) -> list[Tensor]:
+        """Covariances of z, float32 (width of a, units of b's layers): one estimate, exact."""
+        a, b = self._spreads[tile.a], self._spreads[tile.b]
+        mean_a = a.mean[self._cross.shapes[tile.a].layer(tile.layer)].float()
+        mean_b = b.mean[self._cross.shapes[tile.b].layers(tile.first, tile.last)].float()
+        return [torch.addr(self._cross.sums[tile] / a.n, mean_a, mean_b, alpha=-1)]
+
+    def within(self, population: int, layer: int) -> Tensor:
+        """Covariances of z within a layer, float64 (width, width)."""
+        spread = self._spreads[population]
+        mean = spread.mean[self._cross.shapes[population].layer(layer)]
+        return self._within.sums[population][layer].double() / spread.n - torch.outer(mean, mean)

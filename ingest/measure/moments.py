@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,23 +26,30 @@ class PowerSums:
         self.minimum = torch.full((len(STRATA), n_neurons), torch.inf, dtype=torch.float64, device=shift.device)
         self.maximum = torch.full_like(self.minimum, -torch.inf)
 
-    def update(self, x: Tensor, masks: Tensor) -> None:
-        """Add positions: x (tokens, neurons) of any float type; masks (strata, tokens) float64, 1 where they belong."""
+    def update(self, x: Tensor, masks: Tensor, neurons: slice) -> None:
+        """Add positions of some neurons.
+
+        Args:
+            x: (tokens, these neurons) of any float type.
+            masks: (strata, tokens) float64, 1 where they belong.
+            neurons: which ones.
+        """
+        shift = self.shift[neurons]
         # Small blocks stay in the cache through all four powers; a product with the masks sums every stratum at once.
         for block, mask in zip(x.split(_TOKENS_AT_ONCE), masks.split(_TOKENS_AT_ONCE, dim=1), strict=True):
-            power = block.double() - self.shift
+            power = block.double() - shift
             squares = power * power
-            self.sums[0] += mask @ power
-            self.sums[1] += mask @ squares
+            self.sums[0, :, neurons] += mask @ power
+            self.sums[1, :, neurons] += mask @ squares
             power *= squares
-            self.sums[2] += mask @ power
+            self.sums[2, :, neurons] += mask @ power
             squares *= squares
-            self.sums[3] += mask @ squares
+            self.sums[3, :, neurons] += mask @ squares
         for index, mask in enumerate(masks):
             rows = x[mask > 0]
             if len(rows):
-                self.minimum[index] = torch.minimum(self.minimum[index], rows.amin(0).double())
-                self.maximum[index] = torch.maximum(self.maximum[index], rows.amax(0).double())
+                self.minimum[index, neurons] = torch.minimum(self.minimum[index, neurons], rows.amin(0).double())
+                self.maximum[index, neurons] = torch.maximum(self.maximum[index, neurons], rows.amax(0).double())
 
 
 class Moments:
@@ -53,28 +62,12 @@ class Moments:
         self.n = torch.zeros(len(STRATA), dtype=torch.int64)
         self.n_positive = torch.zeros(len(STRATA), len(pre_shift), dtype=torch.float64, device=pre_shift.device)
 
-    def update(self, pre: Tensor, post: Tensor, stratum: Tensor) -> None:
-        """Add positions: pre and post (tokens, neurons), stratum (tokens,)."""
+    def update(self, pre: Sequence[Tensor], post: Sequence[Tensor], stratum: Tensor) -> None:
+        """Add positions: pre and post of each layer (tokens, width), stratum (tokens,)."""
         masks = torch.nn.functional.one_hot(stratum.long(), len(STRATA)).T.double().contiguous()
-        self.pre.update(pre, masks)
-        self.post.update(post, masks)
         self.n += masks.sum(1).long().cpu()
-        self.n_positive += (masks.float() @ (pre > 0).float()).double()
-
-
-class Pilot:
-    """Mean and standard deviation per neuron from the first rows of the corpus, over stratum text.
-
-    They only place the sums well; results do not depend on them beyond rounding.
-    """
-
-    def __init__(self, pre: Tensor, post: Tensor, *, n_layers: int) -> None:
-        """Look at pre and post (tokens, neurons), layers side by side."""
-        self.pre_shift = pre.double().mean(0)
-        self.post_shift = post.double().mean(0)
-        spread = post.double().std(0, correction=0)
-        median = spread.view(n_layers, -1).median(1).values
-        # A neuron that is silent here may speak later: a tiny scale would make its values huge.
-        floor = (1e-3 * median).repeat_interleave(len(spread) // n_layers)
-        floor[floor == 0] = 1.0
-        self.scale = torch.maximum(spread, floor)
+        for layer, (before, after) in enumerate(zip(pre, post, strict=True)):
+            neurons = slice(layer * before.shape[1], (layer + 1) * before.shape[1])
+            self.pre.update(before, masks, neurons)
+            self.post.update(after, masks, neurons)
+            self.n_positive[:, neurons] += (masks.float() @ (before > 0).float()).double()

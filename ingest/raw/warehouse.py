@@ -15,7 +15,7 @@ import polars as pl
 
 from app.warehouse import writer_of
 from ingest.errors import InputError, WarehouseBusy, first_line
-from ingest.tables import MOMENTS, PARTS, RUNS, SCHEMA, TABLES
+from ingest.tables import MOMENTS, PARTIAL_BESTS, PARTS, RUNS, SCHEMA, TABLES
 
 _Done = TypeVar("_Done")
 _PATIENCE_S = 3.0
@@ -92,14 +92,14 @@ class RawWarehouse:
         self,
         inserts: Sequence[tuple[str, pl.DataFrame]],
         *,
-        before: tuple[str, list[Any]] | None = None,
+        before: Sequence[tuple[str, list[Any]]] = (),
         wait: Callable[[str], None] | None = None,
     ) -> None:
         """Insert rows into raw tables, all in one transaction.
 
         Args:
             inserts: (table name, rows with the table's columns).
-            before: a statement and its parameters that runs first in the same transaction.
+            before: statements and their parameters that run first in the same transaction.
             wait: called with a line when another process holds the warehouse; the write is then tried again until it
                 succeeds. Without it the write fails at once.
 
@@ -112,15 +112,22 @@ class RawWarehouse:
         else:
             when_free(lambda: self._write_once(inserts, before), wait)
 
-    def forget_parts(self, run: str) -> None:
-        """Delete the finished parts of a run with their sums, so that it begins anew."""
+    def forget_parts(self, run: str, copied: Sequence[tuple[str, list[Any]]] = ()) -> None:
+        """Delete the finished parts of a run with their sums, so that it begins anew.
+
+        Args:
+            run: whose.
+            copied: statements and their parameters that bring back what it took over from another run.
+        """
         with self._connection() as connection:
             connection.begin()
-            for table in (PARTS, MOMENTS):
+            for table in (PARTS, MOMENTS, PARTIAL_BESTS):
                 connection.execute(f"delete from {SCHEMA}.{table.name} where run = ?", [run])
+            for statement, parameters in copied:
+                connection.execute(statement, parameters)
             connection.commit()
 
-    def _write_once(self, inserts: Sequence[tuple[str, pl.DataFrame]], before: tuple[str, list[Any]] | None) -> None:
+    def _write_once(self, inserts: Sequence[tuple[str, pl.DataFrame]], before: Sequence[tuple[str, list[Any]]]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
         try:
@@ -170,7 +177,7 @@ def when_free(work: Callable[[], _Done], say: Callable[[str], None]) -> _Done:
 def _insert(
     connection: duckdb.DuckDBPyConnection,
     inserts: Sequence[tuple[str, pl.DataFrame]],
-    before: tuple[str, list[Any]] | None,
+    before: Sequence[tuple[str, list[Any]]],
 ) -> None:
     """Make missing tables, and insert everything in one transaction."""
     connection.execute(f"create schema if not exists {SCHEMA}")
@@ -181,8 +188,8 @@ def _insert(
             for statement in table.ddl():
                 connection.execute(statement)
     connection.begin()
-    if before is not None:
-        connection.execute(before[0], before[1])
+    for statement, parameters in before:
+        connection.execute(statement, parameters)
     for name, frame in inserts:
         connection.register("incoming", frame)
         connection.execute(f"insert into {SCHEMA}.{name} by name select * from incoming")

@@ -10,10 +10,11 @@ import polars as pl
 from ingest.corpus.store import TokenRows
 from ingest.names import relation
 from ingest.recipes.pairs import both_directions
+from ingest.recipes.planning import Planned
 from ingest.recipes.subjects import Subject
-from ingest.runs.plan import Plan
+from ingest.runs.plan import Plan, parts
 from ingest.study import Study
-from ingest.tables import CORPORA, MODELS, PAIRS, RUNS, VOCABULARY_SUMS, WEIGHTS
+from ingest.tables import CORPORA, MODELS, PAIRS, RUNS, SITES, VOCABULARY_SUMS, WEIGHTS
 
 
 def now() -> datetime:
@@ -22,28 +23,35 @@ def now() -> datetime:
 
 
 def opening_rows(
-    study: Study, plan: Plan, subjects: list[Subject], rows: TokenRows | None
+    study: Study, planned: Planned, subjects: list[Subject], rows: TokenRows | None
 ) -> list[tuple[str, pl.DataFrame]]:
     """Rows by table name: the run, its models, pairs and corpus, and everything that follows from weights.
 
     Args:
         study: as it was read.
-        plan: what will be computed.
+        planned: what will be computed, and why so.
         subjects: the loaded models, in the plan's order.
         rows: the corpus, None for a study of weights alone, whose run is finished with these rows.
     """
+    plan, method = planned.plan, planned.plan.method
     manifest = rows.manifest if rows is not None else None
     started = now()
     run = {
         "run": plan.run,
+        "parent": plan.parent,
         "study": study.name,
         "kind": "ingest",
         "status": "running" if manifest else "finished",
         "plan": plan.as_json(),
         "device": plan.device,
         "dtype": plan.dtype,
-        "method": "exact" if plan.pairs else None,
-        "n_parts": len(plan.parts),
+        "method": method and method.name,
+        "method_reason": planned.reason,
+        "buckets": method and method.buckets,
+        "sketch_seed": method and method.sketch_seed,
+        "pilot_tokens": method and method.pilot_tokens,
+        "n_passes": plan.n_passes if method is not None else None,
+        "n_parts": len(parts(plan.rounds, rows.groups)) if rows is not None else 0,
         "n_tokens": manifest and manifest.n_tokens,
         "n_positions": manifest and manifest.n_stratum["text"],
         "n_documents": manifest and manifest.n_documents,
@@ -58,6 +66,7 @@ def opening_rows(
     opening = [(RUNS.name, pl.DataFrame([run])), (MODELS.name, pl.DataFrame([_model_row(s, plan) for s in subjects]))]
     if plan.pairs:
         opening.append((PAIRS.name, _pair_rows(plan, subjects)))
+        opening.append((SITES.name, _site_rows(plan)))
     if study.corpus is not None and manifest is not None:
         corpus = {
             "source": study.corpus.source,
@@ -108,6 +117,7 @@ def _model_row(subject: Subject, plan: Plan) -> dict[str, object]:
 
 def _pair_rows(plan: Plan, subjects: list[Subject]) -> pl.DataFrame:
     identities = [s.identity for s in subjects]
+    ordered = both_directions(plan.pairs)
     return pl.DataFrame(
         [
             {
@@ -115,8 +125,15 @@ def _pair_rows(plan: Plan, subjects: list[Subject]) -> pl.DataFrame:
                 "other_model": identities[b].name,
                 "relation": relation(identities[a], identities[b]),
             }
-            for a, b in both_directions(plan.pairs)
+            for a, b in sorted({(plan.populations[x].model, plan.populations[y].model) for x, y in ordered})
         ]
+    )
+
+
+def _site_rows(plan: Plan) -> pl.DataFrame:
+    ours = [p for p in plan.populations if not p.is_twin]
+    return pl.DataFrame(
+        [{"site": p.site, "model": plan.models[p.model].name, "n_layers": p.n_layers, "width": p.width} for p in ours]
     )
 
 

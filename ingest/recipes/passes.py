@@ -2,124 +2,234 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import TEXT, Vocabulary, strata
 from ingest.errors import RunFailed
-from ingest.measure.correlation import CrossMoments
-from ingest.measure.moments import Moments, Pilot, PowerSums
-from ingest.measure.text_totals import TextTotals
+from ingest.measure.correlation import Shape
+from ingest.measure.moments import Moments, PowerSums
+from ingest.measure.sketch import bucket_and_sign
+from ingest.measure.units import Place, UnitSums
+from ingest.recipes.accumulators import Accumulators, Hashed
 from ingest.recipes.subjects import Subject
-from ingest.runs.plan import Plan
+from ingest.runs.plan import Part, Plan
 from ingest.runs.state import StateFile
 from ingest.subject.sites import Activations, Reader
 from ingest.tables import STRATA
 
+_LARGEST_HALF = 6e4
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Token rows on the device: ids (rows, context), stratum (positions,), indices of the text positions."""
+
+    ids: Tensor
+    stratum: Tensor
+    text: Tensor
+    numbers: NDArray[np.int64]
+
 
 class FusedPass:
-    """The models of a run with their accumulators."""
+    """The models of a run, reading text; its accumulators are handed to it pass by pass.
 
-    def __init__(self, plan: Plan, subjects: list[Subject], rows: TokenRows, vocabulary: Vocabulary) -> None:
-        """Put the models on the plan's device."""
+    Attributes:
+        shapes: of all populations.
+        units: sums of standardised activations of all populations.
+    """
+
+    def __init__(self, plan: Plan, subjects: Sequence[Subject], rows: TokenRows, vocabulary: Vocabulary) -> None:
+        """Put the models on the plan's device.
+
+        Args:
+            plan: of the run.
+            subjects: one per model, and then one per twin, in the plan's order.
+            rows: the corpus.
+            vocabulary: the models' tokenizer.
+        """
         self._plan = plan
         self._subjects = subjects
         self._rows = rows
         self._vocabulary = vocabulary
         self._hooks = ExitStack()
         self._readers: list[Reader] = []
-        for subject in subjects:
+        sites = list(dict.fromkeys(p.site for p in plan.populations)) or ["mlp"]
+        for index, subject in enumerate(subjects):
             network = subject.network.to(device=plan.device, dtype=getattr(torch, plan.dtype))
-            self._readers.append(self._hooks.enter_context(Reader(network, subject.sites).hooked()))
-        self.totals: list[TextTotals] = []
-        shapes = [(s.sites.n_layers, s.sites.d_mlp) for s in subjects]
-        self.cross = CrossMoments(plan.pairs, shapes, plan.device) if plan.pairs else None
+            pre = plan.moments and index < len(plan.models)
+            reader = Reader(network, subject.sites, sites, pre=pre)  # type: ignore[arg-type]
+            self._readers.append(self._hooks.enter_context(reader.hooked()))
+        self.shapes = [Shape(p.n_layers, p.width) for p in plan.populations]
+        self.units: list[UnitSums] = []
+        self._post_shift: list[Tensor] = []
+        self._pre_shift: list[Tensor] = []
 
     def close(self) -> None:
         """Take the hooks off."""
         self._hooks.close()
 
+    def _populations(self, subject: int) -> list[int]:
+        """Populations that are read from a subject."""
+        return [p for p, population in enumerate(self._plan.populations) if self.subject_of(p) == subject]
+
+    def subject_of(self, population: int) -> int:
+        """The subject that a population is read from: its model's, or a twin's."""
+        twins = [p for p, each in enumerate(self._plan.populations) if each.is_twin]
+        if population in twins:
+            return len(self._plan.models) + twins.index(population)
+        return self._plan.populations[population].model
+
     def start(self) -> None:
-        """Take shifts and scales from the pilot rows."""
-        for index, subject in enumerate(self._subjects):
-            pre, post = [], []
-            for start in range(0, self._plan.pilot_rows, self._plan.batch_rows):
-                ids, stratum = self._batch(start, min(start + self._plan.batch_rows, self._plan.pilot_rows))
-                activations = self._readers[index].read(ids)
-                chosen = stratum == TEXT
-                pre.append(activations.pre[chosen])
-                post.append(activations.post[chosen])
-            pilot = Pilot(torch.cat(pre), torch.cat(post), n_layers=subject.sites.n_layers)
-            self.totals.append(TextTotals(pilot))
-
-    def resume(self, state: StateFile) -> None:
-        """Go on from a state file."""
+        """Take shifts and scales from the first rows."""
+        operand = getattr(torch, self._plan.operand)
+        places: dict[int, Place] = {}
         for index in range(len(self._subjects)):
-            prefix = f"totals.{index}."
-            mine = {
-                name.removeprefix(prefix): self._placed(state.tensor(name))
-                for name in state.names()
-                if name.startswith(prefix)
-            }
-            self.totals.append(TextTotals.from_tensors(mine))
-        if self.cross is not None:
-            for name, sums in self.cross.tensors().items():
-                sums.copy_(state.tensor(name))
+            pre: list[list[Tensor]] = []
+            kept: dict[str, list[list[Tensor]]] = {}
+            for batch in self._batches(np.arange(self._plan.place_rows)):
+                activations = self._readers[index].read(batch.ids)
+                pre.append([values[batch.text] for values in activations.pre])
+                for site, layers in activations.at.items():
+                    kept.setdefault(site, []).append([values[batch.text] for values in layers])
+            at = {site: Place.from_pilot([torch.cat(v) for v in zip(*of, strict=True)]) for site, of in kept.items()}
+            for population in self._populations(index):
+                places[population] = at[self._plan.populations[population].site]
+            if self._plan.moments and index < len(self._plan.models):
+                self._pre_shift.append(Place.from_pilot([torch.cat(v) for v in zip(*pre, strict=True)]).shift)
+                self._post_shift.append(at["mlp"].shift.clone())
+        self.units = [UnitSums(places[p], width=shape.width, operand=operand) for p, shape in enumerate(self.shapes)]
 
-    def _placed(self, tensor: Tensor) -> Tensor:
-        """On the device; counts stay on the CPU."""
-        return tensor.to(self._plan.device) if tensor.ndim else tensor
+    def tensors(self) -> dict[str, Tensor]:
+        """Shifts and sums of all populations by name, for a state file."""
+        named = {f"units.{p}.{name}": t for p, units in enumerate(self.units) for name, t in units.tensors().items()}
+        for index, (pre, post) in enumerate(zip(self._pre_shift, self._post_shift, strict=True)):
+            named |= {f"shift.{index}.pre": pre, f"shift.{index}.post": post}
+        return named
 
-    def state(self) -> dict[str, Tensor]:
-        """Everything that later parts and the selections need."""
-        named = {
-            f"totals.{i}.{name}": t for i, totals in enumerate(self.totals) for name, t in totals.tensors().items()
-        }
-        return named | (self.cross.tensors() if self.cross is not None else {})
+    def load(self, state: StateFile) -> None:
+        """Take the shifts and sums that a state file has."""
+        operand = getattr(torch, self._plan.operand)
+        names = set(state.names())
+        for p, shape in enumerate(self.shapes):
+            if f"units.{p}.shift" not in names:
+                continue
+            place = Place(*(state.tensor(f"units.{p}.{key}").to(self._plan.device) for key in ("shift", "scale")))
+            units = UnitSums(place, width=shape.width, operand=operand)
+            for name, tensor in units.tensors().items():
+                tensor.copy_(state.tensor(f"units.{p}.{name}"))
+            self._set(self.units, p, units)
+        for index in range(len(self._plan.models) if self._plan.moments else 0):
+            if f"shift.{index}.pre" in names:
+                self._set(self._pre_shift, index, state.tensor(f"shift.{index}.pre").to(self._plan.device))
+                self._set(self._post_shift, index, state.tensor(f"shift.{index}.post").to(self._plan.device))
 
-    def run_part(self, first: int, last: int, advance: Callable[[int], None]) -> pl.DataFrame:
-        """Run rows [first, last) through every model.
+    @staticmethod
+    def _set(values: list[_T], index: int, value: _T) -> None:
+        values[index : index + 1] = [value]
+
+    def run_part(
+        self, part: Part, sums: Accumulators | None, advance: Callable[[int], None], *, with_moments: bool
+    ) -> pl.DataFrame | None:
+        """Run the rows of a part through every model that is needed.
 
         Args:
-            first: first row of the part.
-            last: row after its last one.
+            part: rows of one group of documents.
+            sums: what correlations add up; None without correlations.
             advance: called with the number of tokens after each batch.
+            with_moments: whether moments are taken.
 
         Returns:
-            The part's rows of `raw.moments`, without run and part.
+            The part's rows of `raw.moments`, without run and part; None without moments.
 
         Raises:
-            RunFailed: if an activation is not finite.
+            RunFailed: if an activation is not finite, or too large for half precision.
         """
-        moments = [Moments(t.pre_shift, t.post_shift) for t in self.totals]
-        for start in range(first, last, self._plan.batch_rows):
-            ids, stratum = self._batch(start, min(start + self._plan.batch_rows, last))
-            chosen = (stratum == TEXT).nonzero().squeeze(1)
-            standardised = []
-            for reader, sums, totals in zip(self._readers, moments, self.totals, strict=True):
-                activations: Activations = reader.read(ids)
-                sums.update(activations.pre, activations.post, stratum)
-                if self.cross is not None:
-                    standardised.append(totals.standardise(activations.post[chosen]))
-            if self.cross is not None:
-                self.cross.update(standardised)
-            advance(ids.numel())
-        for totals, sums in zip(self.totals, moments, strict=True):
-            totals.add(sums)
-        return pl.concat([_moment_rows(s, m) for s, m in zip(self._subjects, moments, strict=True)])
+        wanted = sums.wants if sums is not None else set()
+        moments = (
+            [Moments(*shifts) for shifts in zip(self._pre_shift, self._post_shift, strict=True)] if with_moments else []
+        )
+        for batch in self._batches(part.rows):
+            z: dict[int, list[Tensor]] = {}
+            for index, reader in enumerate(self._readers):
+                mine = [p for p in self._populations(index) if p in wanted]
+                if not mine and not self._plan.inherited <= index < len(moments):
+                    continue
+                activations: Activations = reader.read(batch.ids)
+                if self._plan.inherited <= index < len(moments):
+                    moments[index].update(activations.pre, activations.at["mlp"], batch.stratum)
+                for p in mine:
+                    layers = activations.at[self._plan.populations[p].site]  # type: ignore[index]
+                    z[p] = self.units[p].standardise(layers, batch.text)
+            if sums is not None:
+                self._refuse_overflow(z)
+                sums.update(z, self._hashed(batch) if sums.sketches else None, part.group)
+            advance(batch.ids.numel())
+        new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
+        return pl.concat([_moment_rows(s, m) for s, m in new]) if new else None
 
-    def _batch(self, start: int, end: int) -> tuple[Tensor, Tensor]:
-        """Token ids (rows, context) and the stratum of each position (rows * context,), on the device."""
-        ids = np.asarray(self._rows.ids[start:end])
-        stratum = strata(ids, self._vocabulary).ravel()
+    def standardised(self, rows: NDArray[np.int64], wanted: set[int]) -> Iterator[dict[int, list[Tensor]]]:
+        """z of wanted populations, batch by batch, without adding anything up."""
+        for batch in self._batches(rows):
+            z = {}
+            for index, reader in enumerate(self._readers):
+                mine = [p for p in self._populations(index) if p in wanted]
+                at = reader.read(batch.ids).at if mine else {}
+                for p in mine:
+                    layers = at[self._plan.populations[p].site]  # type: ignore[index]
+                    z[p] = self.units[p].standardise(layers, batch.text)
+            yield z
+
+    def _hashed(self, batch: Batch) -> Hashed:
+        method = self._plan.method
+        assert method is not None
+        assert method.buckets is not None
+        assert method.sketch_seed is not None
+        slot, sign = bucket_and_sign(
+            batch.numbers.tolist(), context=self._plan.context, buckets=method.buckets, seed=method.sketch_seed
+        )
+        random = np.random.Generator(np.random.Philox(key=[self._plan.baseline_seed, int(batch.numbers[0])]))
+        tokens = len(batch.text)
+        shift = int(random.integers(tokens // 4, max(tokens // 4 + 1, 3 * tokens // 4)))
         device = self._plan.device
-        return torch.from_numpy(ids.astype(np.int64)).to(device), torch.from_numpy(stratum).to(device)
+        return Hashed(slot.to(device)[:, batch.text], sign.to(device)[:, batch.text], shift)
+
+    def _refuse_overflow(self, z: dict[int, list[Tensor]]) -> None:
+        if self._plan.operand != "float16":
+            return
+        for p, layers in z.items():
+            for layer, values in enumerate(layers):
+                largest, neuron = values.abs().amax(0).max(0)
+                if not float(largest) <= _LARGEST_HALF:
+                    model = self._plan.models[self._plan.populations[p].model].name
+                    raise RunFailed(
+                        f"model {model}: neuron L{layer}.N{int(neuron)} reaches {float(largest):.3g} of its pilot's "
+                        'standard deviations, too many for half precision: set [device] name = "cpu"'
+                    )
+
+    def _batches(self, rows: NDArray[np.int64]) -> Iterator[Batch]:
+        device = self._plan.device
+        for start in range(0, len(rows), self._plan.batch_rows):
+            numbers = rows[start : start + self._plan.batch_rows]
+            ids = np.asarray(self._rows.ids[numbers])
+            stratum = strata(ids, self._vocabulary).ravel()
+            text = torch.from_numpy(np.flatnonzero(stratum == TEXT))
+            yield Batch(
+                torch.from_numpy(ids.astype(np.int64)).to(device),
+                torch.from_numpy(stratum).to(device),
+                text.to(device),
+                numbers,
+            )
 
 
 def _moment_rows(subject: Subject, moments: Moments) -> pl.DataFrame:

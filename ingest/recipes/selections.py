@@ -1,145 +1,290 @@
-"""From the state of a finished pass to rows: partners, extremes per layer, baselines."""
+"""From the sums of a finished pass to rows: partners, best ones with their errors, baselines, floors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import torch
 from torch import Tensor
 
-from ingest.measure.baseline import RotatedLayer, rotation
-from ingest.measure.correlation import CrossMoments, Standardised, correlation, covariance
-from ingest.measure.selection import Extremes, extreme_partners, layer_extremes
-from ingest.recipes.pairs import both_directions
-from ingest.tables import BASELINES, LAYER_BESTS, PARTNERS, TOP_PARTNERS
+from ingest.measure.baseline import Covariances, Rotations
+from ingest.measure.correlation import ExactCovariances, Shape, Tile, depth_tiles
+from ingest.measure.jackknife import GroupSums, influences
+from ingest.measure.selection import Directed, PairSelection
+from ingest.measure.sketch import CountSketch, SketchedCovariances
+from ingest.measure.units import Standardised, UnitSums
+from ingest.names import GROUPS
+from ingest.recipes.accumulators import Accumulators
+from ingest.recipes.rows import Direction, baseline_rows, best_rows, partial_rows, partner_rows, with_exact
+from ingest.runs.plan import Plan
+from ingest.runs.state import StateFile
+from ingest.tables import PROBES, TOP_PARTNERS
+
+Frames = Iterator[tuple[str, pl.DataFrame]]
+
+
+@dataclass
+class _Errors:
+    """Jackknife influences of the best correlations of one direction: (units, groups), and blocks (units,)."""
+
+    influence: Tensor
+    blocks: Tensor
 
 
 class Selections:
-    """Selections of all ordered pairs of models of a run."""
+    """Selections of all pairs of a run, growing pass by pass."""
 
-    def __init__(self, names: list[str], cross: CrossMoments, spreads: list[Standardised]) -> None:
-        """Take the sums of a finished pass.
-
-        Args:
-            names: of the models.
-            cross: sums of products of all pairs.
-            spreads: means and spreads of each model's neurons.
-        """
-        self._names = pl.Enum(names)
-        self._models = names
-        self._cross = cross
-        self._spreads = spreads
-        self._ordered = both_directions(cross.pairs)
-
-    def _covariance(self, a: int, b: int, rows: slice, columns: slice) -> Tensor:
-        """Covariances of some neurons of a with some of b; both directions of a pair come from one matrix."""
-        forward = (a, b) in self._cross.pairs
-        sums = self._cross.pairs[a, b] if forward else self._cross.pairs[b, a].T
-        return covariance(sums[rows, columns], self._spreads[a].part(rows), self._spreads[b].part(columns))
-
-    def n_frames(self, draws: int) -> int:
-        """How many frames `frames` yields."""
-        layers = [n_layers for n_layers, _ in self._cross.shapes]
-        return sum(3 * layers[a] + draws * layers[b] for a, b in self._ordered)
-
-    def frames(self, draws: int, seed: int) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Rows without the run, by table name.
+    def __init__(self, plan: Plan, shapes: list[Shape], units: list[UnitSums]) -> None:
+        """Start with none.
 
         Args:
-            draws: rotations per layer.
-            seed: of the rotations.
+            plan: of the run.
+            shapes: of all populations.
+            units: their sums, finished when `take` is called.
         """
-        for a, b in self._ordered:
-            yield from self._partner_rows(a, b)
-        for b in range(len(self._models)):
-            yield from self._baseline_rows(b, draws, seed)
-
-    def _partner_rows(self, a: int, b: int) -> Iterator[tuple[str, pl.DataFrame]]:
-        n_layers, d_mlp = self._cross.shapes[a]
-        other_layers, other_width = self._cross.shapes[b]
-        everything = slice(0, other_layers * other_width)
-        dead = self._spreads[b].is_dead
-        for layer in range(n_layers):
-            rows = slice(layer * d_mlp, (layer + 1) * d_mlp)
-            here = self._spreads[a].part(rows)
-            corr = correlation(self._covariance(a, b, rows, everything), here, self._spreads[b])
-            alive = (~here.is_dead).nonzero().squeeze(1)
-            ends = extreme_partners(corr[alive], dead, TOP_PARTNERS)
-            for side, end in zip(("top", "bottom"), ends, strict=True):
-                yield PARTNERS.name, self._ranked(a, b, layer, alive, side, end, other_width)
-            yield (
-                LAYER_BESTS.name,
-                self._layer_rows(a, b, layer, alive, *layer_extremes(corr[alive], dead, other_layers)),
-            )
-
-    def _base(self, a: int, b: int, layer: int, neurons: Tensor, repeats: int) -> dict[str, object]:
-        neuron = neurons.cpu().numpy().astype(np.uint32).repeat(repeats)
-        return {
-            "model": pl.repeat(self._models[a], len(neuron), dtype=self._names, eager=True),
-            "layer": np.full(len(neuron), layer, np.uint16),
-            "neuron": neuron,
-            "other_model": pl.repeat(self._models[b], len(neuron), dtype=self._names, eager=True),
+        assert plan.method is not None
+        self._plan = plan
+        self._shapes = shapes
+        self._units = units
+        self._method = plan.method
+        self._names = pl.Enum([m.name for m in plan.models])
+        estimates = 1 if plan.method.name == "exact" else 2
+        self._pairs = {
+            pair: self._empty(pair, TOP_PARTNERS, estimates, plan.draws)
+            for pair in plan.pairs
+            if max(pair) >= plan.inherited
         }
+        self._errors: dict[tuple[int, int], _Errors] = {}
+        self._is_taken = False
+        for a, b in self._pairs:
+            for direction in ((a, b), (b, a)):
+                n = shapes[direction[0]].n_units
+                nothing = torch.full((n, GROUPS), torch.nan, dtype=torch.float64, device=plan.device)
+                blocks = torch.zeros(n, dtype=torch.int64, device=plan.device)
+                self._errors[direction] = _Errors(nothing, blocks)
 
-    def _ranked(
-        self, a: int, b: int, layer: int, neurons: Tensor, side: str, end: Extremes, other_width: int
-    ) -> pl.DataFrame:
-        k = end.index.shape[1]
-        index = end.index.flatten().cpu().numpy()
-        return pl.DataFrame(
-            self._base(a, b, layer, neurons, k)
-            | {
-                "side": pl.repeat(side, len(index), dtype=pl.Enum(["top", "bottom"]), eager=True),
-                "rank": np.tile(np.arange(1, k + 1, dtype=np.uint16), len(neurons)),
-                "other_layer": (index // other_width).astype(np.uint16),
-                "other_neuron": (index % other_width).astype(np.uint32),
-                "corr": end.corr.flatten().cpu().numpy().astype(np.float32),
-            }
+    def _empty(self, pair: tuple[int, int], k: int, n_estimates: int, draws: int) -> PairSelection:
+        return PairSelection(pair, self._shapes, k=k, n_estimates=n_estimates, draws=draws, device=self._plan.device)
+
+    def _tiles(self, pairs: tuple[tuple[int, int], ...]) -> list[Tile]:
+        return [tile for pair in pairs for tile in depth_tiles(pair, self._shapes, self._plan.depth_window)]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name, for a state file between two passes."""
+        if not self._is_taken:
+            return {}
+        named = {f"{a}.{b}.{name}": t for (a, b), pair in self._pairs.items() for name, t in pair.tensors().items()}
+        for (a, b), errors in self._errors.items():
+            named |= {f"{a}.{b}.influence": errors.influence, f"{a}.{b}.blocks": errors.blocks}
+        return named
+
+    def load(self, state: StateFile) -> None:
+        """Take everything from a state file, if a pass was finished before it."""
+        names = set(state.names())
+        self._is_taken = any(name.startswith("selections.") for name in names)
+        for name, tensor in self.tensors().items():
+            tensor.copy_(state.tensor(f"selections.{name}"))
+
+    def n_tiles(self, sums: Accumulators) -> int:
+        """How often `take` advances."""
+        tiles = sums.cross.sums if sums.cross is not None else self._tiles(self._plan.pairs)
+        return sum((tile.a, tile.b) in self._pairs for tile in tiles)
+
+    def take(self, sums: Accumulators, advance: Callable[[], object]) -> None:
+        """Select from the sums of a finished pass.
+
+        Args:
+            sums: of the pass.
+            advance: called after each tile.
+        """
+        self._is_taken = True
+        spreads = [units.finish() for units in self._units]
+        source = self._source(sums, spreads)
+        rotations = Rotations(source, spreads, self._shapes, draws=self._plan.draws, seed=self._plan.baseline_seed)
+        for selection in self._pairs.values():
+            before = {(a, b): d.winner.clone() for a, b, d in selection.directions()}
+            selection.take(source, spreads, rotations, advance)
+            for a, b, directed in selection.directions():
+                self._refine(sums, a, b, directed, spreads)
+                self._judge(sums, source, (a, b), directed, spreads, before[a, b])
+
+    def _source(self, sums: Accumulators, spreads: list[Standardised]) -> Covariances:
+        if self._method.name == "exact":
+            assert sums.cross is not None
+            assert sums.within is not None
+            return ExactCovariances(sums.cross, sums.within, spreads)
+        return SketchedCovariances(sums.sketches, spreads, self._tiles(self._plan.pairs))
+
+    def _refine(self, sums: Accumulators, a: int, b: int, directed: Directed, spreads: list[Standardised]) -> None:
+        """Put the candidates' exact correlations in the place of sketched ones."""
+        for candidates in sums.candidates:
+            if candidates.pair in ((a, b), (b, a)):
+                first, second = candidates.pair
+                i, j = (candidates.i, candidates.j) if first == a else (candidates.j, candidates.i)
+                corr = candidates.correlations(spreads[first], spreads[second])
+                kept = ~(spreads[a].is_dead[i] | spreads[b].is_dead[j])
+                best = torch.full((len(directed.top.index),), -torch.inf, dtype=torch.float64, device=i.device)
+                best.scatter_reduce_(0, i[kept], corr[kept], "amax")
+                with_exact(directed.top, i[kept], j[kept], corr[kept], self._shapes[b].n_units)
+                # An exact winner leads, even where noise lifts a partner that was only sketched above it.
+                is_best = corr[kept] >= best[i[kept]]
+                units, winners = i[kept][is_best], j[kept][is_best]
+                directed.lead(units, winners, best[units].float())
+
+    def _judge(
+        self,
+        sums: Accumulators,
+        source: Covariances,
+        direction: tuple[int, int],
+        directed: Directed,
+        spreads: list[Standardised],
+        before: Tensor,
+    ) -> None:
+        """Standard errors of the best correlations, with the winner held fixed."""
+        a, b = direction
+        winner = directed.winner
+        errors = self._errors[direction]
+        if self._method.name == "exact":
+            for followed in sums.followed:
+                if (followed.a, followed.b) == direction:
+                    found, blocks = followed.influences(
+                        winner, self._units[a], self._units[b], (spreads[a], spreads[b])
+                    )
+                    # A winner of an earlier pass has its error from there.
+                    is_new = torch.isfinite(found).all(1) | (winner != before)
+                    errors.influence[is_new], errors.blocks[is_new] = found[is_new], blocks[is_new]
+            return
+        own = torch.arange(len(winner), device=winner.device)
+        alive = (~spreads[a].is_dead & ~spreads[b].is_dead[winner]).nonzero().squeeze(1)
+        own, winner = own[alive], winner[alive]
+        xy = self._exact_group_sums(sums, direction, own, winner)
+        if xy is None:
+            assert isinstance(source, SketchedCovariances)
+            xy = source.group_sums((a, b), own, winner)
+        group_sums = GroupSums(
+            self._units[a].n,
+            *_about_mean(self._units[a], self._units[b], spreads[a], spreads[b], own, winner),
+            xy,
         )
+        errors.influence[alive], count = influences(group_sums)
+        errors.blocks[alive] = count
 
-    def _layer_rows(
-        self, a: int, b: int, layer: int, neurons: Tensor, highest: Extremes, lowest: Extremes
-    ) -> pl.DataFrame:
-        n_layers = highest.index.shape[1]
-        frame = pl.DataFrame(
-            self._base(a, b, layer, neurons, n_layers)
-            | {
-                "other_layer": np.tile(np.arange(n_layers, dtype=np.uint16), len(neurons)),
-                "max_neuron": highest.index.flatten().cpu().numpy().astype(np.uint32),
-                "max_corr": highest.corr.flatten().cpu().numpy().astype(np.float32),
-                "min_neuron": lowest.index.flatten().cpu().numpy().astype(np.uint32),
-                "min_corr": lowest.corr.flatten().cpu().numpy().astype(np.float32),
-            }
-        )
-        return frame.filter(pl.col("max_corr").is_finite())
+    def _exact_group_sums(
+        self, sums: Accumulators, direction: tuple[int, int], own: Tensor, winner: Tensor
+    ) -> Tensor | None:
+        """Sums of products about the means per group for candidates; None where there are none."""
+        for candidates in sums.candidates:
+            if set(candidates.pair) == set(direction):
+                i, j = (own, winner) if candidates.pair == direction else (winner, own)
+                return candidates.about_means(self._units[candidates.pair[0]], self._units[candidates.pair[1]], i, j)
+        return None
 
-    def _baseline_rows(self, b: int, draws: int, seed: int) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Baselines of all models against the rotated layers of model b; each rotation is drawn once."""
-        n_layers, d_mlp = self._cross.shapes[b]
-        partners = [a for a, other in self._ordered if other == b]
-        for layer in range(n_layers) if partners else ():
-            columns = slice(layer * d_mlp, (layer + 1) * d_mlp)
-            spread = self._spreads[b].part(columns)
-            covariances = {a: self._covariance(a, b, slice(None), columns) for a in partners}
-            for draw in range(draws):
-                matrix = rotation(d_mlp, seed=seed, draw=draw, layer=layer)
-                rotated = RotatedLayer(matrix, self._cross.layers[b][layer], spread)
-                for a in partners:
-                    largest = rotated.largest_correlation(covariances[a], self._spreads[a])
-                    yield BASELINES.name, self._baseline_frame(a, b, layer, draw, largest)
+    def frames(self, sums: Accumulators) -> Frames:
+        """Rows of all tables without the run, when the last pass is taken."""
+        spreads = [units.finish() for units in self._units]
+        for selection in self._pairs.values():
+            for a, b, directed in selection.directions():
+                direction, alive = self._direction(a, b), (~spreads[a].is_dead).nonzero().squeeze(1)
+                alive = alive[directed.top.values[alive, 0] > -torch.inf]
+                yield from partner_rows(direction, directed, alive)
+                errors = self._errors[a, b]
+                yield best_rows(direction, directed, alive, errors.influence, errors.blocks)
+                for draw, best in enumerate(directed.baselines):
+                    yield baseline_rows(direction, "rotation", draw, best.value, alive)
+                if "noise" in self._plan.floors:
+                    yield baseline_rows(direction, "noise", 0, self._noise(a, b, spreads[a].n), alive)
+        if sums.sketches and self._plan.floors:
+            yield from self._sketched_floors(sums, spreads)
+        if sums.probe is not None:
+            sketched = SketchedCovariances(sums.sketches, spreads, [])
+            names = [self._plan.models[p.model].name for p in self._plan.populations]
+            yield PROBES.name, sums.probe.rows(names, [p.site for p in self._plan.populations], spreads, sketched)
 
-    def _baseline_frame(self, a: int, b: int, other_layer: int, draw: int, largest: Tensor) -> pl.DataFrame:
-        width = self._cross.shapes[a][1]
-        alive = (~self._spreads[a].is_dead).nonzero().squeeze(1)
-        neurons = alive.cpu().numpy()
-        return pl.DataFrame(
-            self._base(a, b, 0, alive, 1)
-            | {
-                "layer": (neurons // width).astype(np.uint16),
-                "neuron": (neurons % width).astype(np.uint32),
-                "other_layer": np.full(len(neurons), other_layer, np.uint16),
-                "draw": np.full(len(neurons), draw, np.uint16),
-                "max_corr": largest[alive].cpu().numpy().astype(np.float32),
-            }
-        )
+    def _direction(self, a: int, b: int) -> Direction:
+        first, second = self._plan.populations[a], self._plan.populations[b]
+        names = [self._plan.models[p.model].name for p in (first, second)]
+        return Direction(first.site, names[0], names[1], self._shapes[a], self._shapes[b], self._names)
+
+    def _noise(self, a: int, b: int, n: int) -> Tensor:
+        """Largest correlation of each unit of a with as many Gaussian noises as b has units, over n positions.
+
+        A correlation with white noise is normal with variance 1 / n whatever the unit does, and the largest of N such
+        has the distribution function Phi^N: it is drawn from that directly.
+        """
+        random = np.random.default_rng([self._plan.baseline_seed, a, b])
+        uniform = torch.from_numpy(random.random(self._shapes[a].n_units))
+        largest: Tensor = torch.special.ndtri(uniform ** (1 / self._shapes[b].n_units))
+        return (largest / n**0.5).to(self._plan.device)
+
+    def _sketched_floors(self, sums: Accumulators, spreads: list[Standardised]) -> Frames:
+        """Largest correlations with partners moved along the text, and with random-weight twins."""
+        n_ours = len(sums.shifted)
+        n_all = len(sums.sketches)
+        sketches: list[CountSketch] = [*sums.sketches, *sums.shifted]
+        shapes = [s.shape for s in sketches]
+        spreads = [*spreads, *spreads[:n_ours]]
+        asked = [("shift", a, n_all + b) for a, b in self._pairs if n_ours]
+        asked += [("twin", a, twin) for a, twin in self._plan.twins]
+        for kind, a, stand_in in asked:
+            pair = (a, stand_in)
+            source = SketchedCovariances(sketches, spreads, depth_tiles(pair, shapes, self._plan.depth_window))
+            selection = PairSelection(pair, shapes, k=0, n_estimates=2, draws=0, device=self._plan.device)
+            selection.take(source, spreads, None)
+            for one, other in ((a, stand_in - n_all), (stand_in - n_all, a)) if kind == "shift" else ():
+                directed = selection.forward if one == a else selection.backward
+                yield self._floor(kind, one, other, directed, spreads)
+            if kind == "twin":
+                for x, y in self._pairs:
+                    partner = y if x == a else x
+                    if a in (x, y) and self._plan.populations[partner].twin == stand_in:
+                        yield self._floor(kind, a, partner, selection.forward, spreads)
+
+    def _floor(
+        self, kind: str, a: int, b: int, directed: Directed, spreads: list[Standardised]
+    ) -> tuple[str, pl.DataFrame]:
+        alive = (~spreads[a].is_dead).nonzero().squeeze(1)
+        alive = alive[directed.largest[alive] > -torch.inf]
+        return baseline_rows(self._direction(a, b), kind, 0, directed.best.value, alive)
+
+    def partial(self, sums: Accumulators, groups: slice, draws: int) -> Frames:
+        """Best correlations and baselines over the groups [start, stop) of documents.
+
+        Args:
+            sums: exact ones must be over just these groups.
+            groups: of documents.
+            draws: rotations per layer.
+        """
+        spreads = [units.finish(groups) for units in self._units]
+        source: Covariances
+        if self._method.name == "exact":
+            assert sums.cross is not None
+            assert sums.within is not None
+            source, estimates = ExactCovariances(sums.cross, sums.within, spreads), 1
+        else:
+            source = SketchedCovariances(sums.sketches, spreads, self._tiles(self._plan.pairs), groups)
+            estimates = 2
+        rotations = Rotations(source, spreads, self._shapes, draws=draws, seed=self._plan.baseline_seed)
+        for pair in self._pairs:
+            selection = self._empty(pair, 0, estimates, draws)
+            selection.take(source, spreads, rotations)
+            for a, b, directed in selection.directions():
+                alive = (~spreads[a].is_dead).nonzero().squeeze(1)
+                alive = alive[directed.largest[alive] > -torch.inf]
+                yield partial_rows(self._direction(a, b), directed, alive, groups, spreads[a].n)
+
+
+def _about_mean(
+    a: UnitSums, b: UnitSums, spread_a: Standardised, spread_b: Standardised, i: Tensor, j: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Sums and sums of squares per group about the means over all groups: x, y, xx, yy, each (groups, pairs)."""
+    found = []
+    for units, spread, chosen in ((a, spread_a, i), (b, spread_b, j)):
+        n = units.n[:, None].double().to(units.total.device)
+        mean = spread.mean[chosen][None, :]
+        total, squares = units.total[:, chosen], units.squares[:, chosen]
+        found.append((total - n * mean, squares - 2 * mean * total + n * mean**2))
+    (x, xx), (y, yy) = found
+    return x, y, xx, yy

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
@@ -52,6 +52,19 @@ class Subject:
     processing: str
     weights: pl.DataFrame
     vocabulary_sums: pl.DataFrame
+
+    def forward_flops(self, context: int) -> float:
+        """FLOPs of a forward pass per token: two per weight of the blocks, and attention over half a row."""
+        blocks = [self.network.get_submodule(path) for path in self.sites.blocks]
+        weights = sum(p.numel() for block in blocks for p in block.parameters())
+        return 2.0 * weights + 2.0 * context * self.sites.d_model * len(blocks)
+
+    def twin(self) -> Subject:
+        """The same architecture with random weights, drawn as before training."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            random: nn.Module = type(self.network)(self.network.config).eval()
+        return replace(self, network=random)
 
 
 def shared_vocabulary(study: Study, folders: list[Path]) -> Vocabulary:

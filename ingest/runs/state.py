@@ -44,8 +44,8 @@ class StateFolder:
         """A folder that need not exist yet."""
         self.folder = folder
 
-    def write(self, part: int, tensors: dict[str, Tensor]) -> tuple[str, str]:
-        """Save the state after a part.
+    def write(self, name: str, tensors: dict[str, Tensor]) -> tuple[str, str]:
+        """Save the state after a part under a name.
 
         Returns:
             File name and sha256 for the ledger.
@@ -54,7 +54,7 @@ class StateFolder:
             OSError: if the disk is full.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"part-{part:05d}.safetensors"
+        file = self.folder / f"{name}.safetensors"
         scratch = self.folder / f".{file.name}.{os.getpid()}"
         try:
             _save({name: t.contiguous().cpu() for name, t in tensors.items()}, scratch)
@@ -104,6 +104,10 @@ class StateFolder:
         for file in self.folder.iterdir():
             if file.name != name:
                 file.unlink()
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.stat().st_size for file in self.folder.glob("*")) if self.folder.is_dir() else 0
 
     def delete(self) -> None:
         """Delete the folder."""

@@ -90,17 +90,34 @@ def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Site
             ) from None
         pre.append(_pre_path(name, network, into, bridge.cfg.d_mlp))
         post.append(out)
+    heads, d_heads = _heads(bridge, network, len(blocks))
     if not blocks:
         raise InputError(f"model {name} has no MLP layers: there are no neurons to measure")
     return Sites(
         pre=tuple(pre),
         post=tuple(post),
+        blocks=tuple(bridge.adapter.translate_transformer_lens_path(f"blocks.{k}") for k in range(len(blocks))),
+        heads=heads,
         d_model=int(bridge.cfg.d_model),
         d_mlp=int(bridge.cfg.d_mlp),
+        d_heads=d_heads,
         is_gated=gated,
         norm="rms" if "RMS" in str(bridge.cfg.normalization_type) else "layer",
         activation=bridge.cfg.act_fn,
     )
+
+
+def _heads(bridge: TransformerBridge, network: nn.Module, n_layers: int) -> tuple[tuple[str, ...] | None, int | None]:
+    """The attention's output projections and their input width; None where some layer has no such module."""
+    try:
+        paths = tuple(bridge.adapter.translate_transformer_lens_path(f"blocks.{k}.attn.o") for k in range(n_layers))
+        modules = [network.get_submodule(path) for path in paths]
+    except (AttributeError, KeyError, ValueError):
+        return None, None
+    # Linear layers keep their weight as (out, in), GPT-2's Conv1D as (in, out).
+    weights = [dict(m.named_parameters())["weight"] for m in modules]
+    widths = {w.shape[1] if isinstance(m, nn.Linear) else w.shape[0] for m, w in zip(modules, weights, strict=True)}
+    return (paths, int(widths.pop())) if len(widths) == 1 else (None, None)
 
 
 def _pre_path(name: str, network: nn.Module, path: str, d_mlp: int) -> str:
@@ -142,7 +159,7 @@ def parity_error(name: str, bridge: TransformerBridge, network: nn.Module, sites
     theirs = torch.cat([cache[hook].flatten(0, -2) for hook in names], dim=1)
     with Reader(network, sites).hooked() as reader:
         activations = reader.read(ids)
-    ours = torch.cat([activations.pre, activations.post], dim=1)
+    ours = torch.cat([*activations.pre, *activations.at["mlp"]], dim=1)
     error = float((ours - theirs).abs().max())
     if not error <= _TOLERANCE * max(1.0, float(ours.abs().max())):
         raise InputError(f"model {name}: activations differ by {error:.2g} between transformers and TransformerLens")

@@ -1,28 +1,34 @@
-"""Where a model's neurons are, and how their activations are read from the plain forward pass."""
+"""Where a model's units are, and how their activations are read from the plain forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ingest.names import Site
+
 
 class _LastSiteReached(Exception):
-    """Ends a forward pass after the last MLP: what follows is not needed."""
+    """Ends a forward pass after the last site: what follows is not needed."""
 
 
 @dataclass(frozen=True)
 class Sites:
-    """The MLPs of a model.
+    """The MLPs and the other sites of a model.
 
     Attributes:
         pre: per layer the module whose output is the pre-activation (of the gate, if there is one).
         post: per layer the output projection, whose input is the post-activation.
+        blocks: per layer the block, whose output is the residual stream.
+        heads: per layer the attention's output projection, whose input is the heads' z; None where it has none.
         d_model: width of the residual stream.
         d_mlp: neurons per layer.
+        d_heads: heads times width of a head; None where heads is None.
         is_gated: whether the MLP has a gate.
         norm: `layer` or `rms`.
         activation: name of the activation function.
@@ -30,8 +36,11 @@ class Sites:
 
     pre: tuple[str, ...]
     post: tuple[str, ...]
+    blocks: tuple[str, ...]
+    heads: tuple[str, ...] | None
     d_model: int
     d_mlp: int
+    d_heads: int | None
     is_gated: bool
     norm: str
     activation: str | None
@@ -46,33 +55,64 @@ class Sites:
         """Neurons of all layers."""
         return self.n_layers * self.d_mlp
 
+    def width(self, site: Site) -> int:
+        """Units per layer at a site.
+
+        Raises:
+            ValueError: if the model has no such site.
+        """
+        width = {"mlp": self.d_mlp, "resid": self.d_model, "head_z": self.d_heads}[site]
+        if width is None:
+            raise ValueError("its attention has no one output projection")
+        return width
+
 
 @dataclass(frozen=True)
 class Activations:
-    """Activations of one batch: pre and post, each (tokens, layers * d_mlp), layers side by side."""
+    """Activations of one batch, one tensor (tokens, width) per layer.
 
-    pre: Tensor
-    post: Tensor
+    Attributes:
+        pre: pre-activations of the MLPs; empty where they were not asked for.
+        at: per site; `mlp` holds the post-activations.
+    """
+
+    pre: list[Tensor]
+    at: dict[Site, list[Tensor]]
 
 
 class Reader:
-    """Runs the plain model and reads all of its MLPs; a context manager that leaves no hook behind."""
+    """Runs the plain model and reads its sites; a context manager that leaves no hook behind."""
 
-    def __init__(self, network: nn.Module, sites: Sites) -> None:
-        """Read the MLPs that `sites` names of a plain network."""
+    def __init__(
+        self, network: nn.Module, sites: Sites, wanted: Sequence[Site] = ("mlp",), *, pre: bool = True
+    ) -> None:
+        """Read the wanted sites of a plain network, and with `pre` the pre-activations of its MLPs."""
         self._network = network
         self._sites = sites
-        self._pre: dict[int, Tensor] = {}
-        self._post: dict[int, Tensor] = {}
+        self._wanted = tuple(wanted)
+        self._with_pre = pre
+        self._read: dict[tuple[str, int], Tensor] = {}
 
     @contextmanager
     def hooked(self) -> Iterator[Reader]:
         """Put the hooks on and take them off again."""
         handles = []
+        last = self._sites.n_layers - 1
+        module = self._network.get_submodule
         try:
-            for layer, (pre, post) in enumerate(zip(self._sites.pre, self._sites.post, strict=True)):
-                handles.append(self._network.get_submodule(pre).register_forward_hook(self._keep_pre(layer)))
-                handles.append(self._network.get_submodule(post).register_forward_pre_hook(self._keep_post(layer)))
+            for layer in range(self._sites.n_layers):
+                if self._with_pre:
+                    handles.append(module(self._sites.pre[layer]).register_forward_hook(self._keep_pre(layer)))
+                if "head_z" in self._wanted:
+                    assert self._sites.heads is not None
+                    hook = self._keep_input("head_z", layer, stop=False)
+                    handles.append(module(self._sites.heads[layer]).register_forward_pre_hook(hook))
+                # The block's output is the last site of all, the MLP's input comes before it.
+                hook = self._keep_input("mlp", layer, stop=layer == last and "resid" not in self._wanted)
+                handles.append(module(self._sites.post[layer]).register_forward_pre_hook(hook))
+                if "resid" in self._wanted:
+                    resid = self._keep_output(layer, stop=layer == last)
+                    handles.append(module(self._sites.blocks[layer]).register_forward_hook(resid))
             yield self
         finally:
             for handle in handles:
@@ -81,14 +121,23 @@ class Reader:
     def _keep_pre(self, layer: int):  # type: ignore[no-untyped-def]
         def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
             # Gate and up may come side by side, the gate first.
-            self._pre[layer] = output[..., : self._sites.d_mlp].flatten(0, -2)
+            self._read["pre", layer] = output[..., : self._sites.d_mlp].flatten(0, -2)
 
         return hook
 
-    def _keep_post(self, layer: int):  # type: ignore[no-untyped-def]
+    def _keep_input(self, site: Site, layer: int, *, stop: bool):  # type: ignore[no-untyped-def]
         def hook(module: nn.Module, args: tuple[Tensor, ...]) -> None:
-            self._post[layer] = args[0].flatten(0, -2)
-            if layer == self._sites.n_layers - 1:
+            self._read[site, layer] = args[0].flatten(0, -2)
+            if stop:
+                raise _LastSiteReached
+
+        return hook
+
+    def _keep_output(self, layer: int, *, stop: bool):  # type: ignore[no-untyped-def]
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            stream = output if isinstance(output, Tensor) else output[0]
+            self._read["resid", layer] = stream.flatten(0, -2)
+            if stop:
                 raise _LastSiteReached
 
         return hook
@@ -103,14 +152,14 @@ class Reader:
         Raises:
             RuntimeError: if a hook did not fire, so that an activation would be missing.
         """
-        self._pre.clear()
-        self._post.clear()
+        self._read.clear()
         with suppress(_LastSiteReached):
             self._network(input_ids=ids, use_cache=False)
         layers = range(self._sites.n_layers)
-        if set(self._pre) != set(layers) or set(self._post) != set(layers):
-            raise RuntimeError("not every MLP was reached in the forward pass")
-        return Activations(
-            pre=torch.cat([self._pre.pop(layer) for layer in layers], dim=1),
-            post=torch.cat([self._post.pop(layer) for layer in layers], dim=1),
-        )
+        try:
+            pre = [self._read["pre", layer] for layer in layers] if self._with_pre else []
+            at = {site: [self._read[site, layer] for layer in layers] for site in self._wanted}
+        except KeyError as missing:
+            raise RuntimeError(f"{missing.args[0]} was not reached in the forward pass") from None
+        self._read.clear()
+        return Activations(pre, at)

@@ -2,10 +2,19 @@ with
 
 comparisons as (
     select * from {{ ref('int_comparisons') }}
+    where site = 'mlp'
 ),
 
 neuron_pairs as (
-    select * from {{ ref('int_neuron_pairs') }}
+    select
+        *,
+        max_corr - baseline as excess
+    from {{ ref('int_neuron_pairs') }}
+    where site = 'mlp'
+),
+
+supports as (
+    select * from {{ ref('int_supports') }}
 ),
 
 -- Ordered, so that two builds agree to the last bit and so do the labels.
@@ -13,6 +22,7 @@ means as (
     select
         comparisons.comparison,
         comparisons.run,
+        comparisons.moments_run,
         neuron_pairs.model,
         neuron_pairs.layer,
         neuron_pairs.neuron,
@@ -22,6 +32,16 @@ means as (
         max(neuron_pairs.baseline) as max_baseline,
         avg(neuron_pairs.baseline order by neuron_pairs.other_model) as mean_baseline,
         min(neuron_pairs.baseline) as min_baseline,
+        avg(neuron_pairs.shift_corr order by neuron_pairs.other_model) as mean_shift,
+        avg(neuron_pairs.noise_corr order by neuron_pairs.other_model) as mean_noise,
+        avg(neuron_pairs.twin_corr order by neuron_pairs.other_model) as mean_twin,
+        list(neuron_pairs.excess order by neuron_pairs.other_model) as excesses,
+        stddev_samp(neuron_pairs.excess order by neuron_pairs.other_model) as sd_partners,
+        sqrt(sum(neuron_pairs.baseline_sd ** 2 / neuron_pairs.n_draws order by neuron_pairs.other_model))
+        / count(*) as se_draws,
+        list(neuron_pairs.influence order by neuron_pairs.other_model)
+        filter (where neuron_pairs.influence is not null) as influences,
+        min(neuron_pairs.n_groups) filter (where neuron_pairs.influence is not null) as n_groups,
         count(*)::integer as n_partners,
         bool_and(neuron_pairs.is_dead) as is_dead
     from comparisons
@@ -33,16 +53,50 @@ means as (
     group by
         comparisons.comparison,
         comparisons.run,
+        comparisons.moments_run,
         neuron_pairs.model,
         neuron_pairs.layer,
         neuron_pairs.neuron
 ),
 
-scores as (
+-- What each group of documents adds to the error of mean_corr: the groups are the same for every partner.
+averaged as (
     select
         *,
-        mean_corr - mean_baseline as excess_corr
+        mean_corr - mean_baseline as excess_corr,
+        case
+            when influences is not null
+                then [list_avg([influence[part] for influence in influences]) for part in range(1, 17)]
+        end as influence
     from means
+),
+
+-- Sources of error stay apart: text (se_tokens), rotations (se_draws), and partners, which are no part of excess_se.
+erring as (
+    select
+        *,
+        [
+            excess_corr - coalesce(part, 0) * sqrt(n_groups / nullif(n_groups - 1, 0)) for part in influence
+        ] as excess_without,
+        sqrt(list_sum([part ** 2 for part in influence])) as se_tokens,
+        case when excess_corr is not null then sqrt(se_tokens ** 2 + coalesce(se_draws, 0) ** 2) end as excess_se,
+        {{ t_quantile('n_groups - 1') }} * excess_se as margin,
+        excess_corr - margin as excess_low,
+        excess_corr + margin as excess_high
+    from averaged
+),
+
+scores as (
+    select
+        erring.*,
+        supports.support
+    from erring
+    left join supports
+        on
+            erring.moments_run = supports.run
+            and erring.model = supports.model
+            and erring.layer = supports.layer
+            and erring.neuron = supports.neuron
 )
 
-select * from scores
+select * exclude (moments_run, influences, influence, margin) from scores

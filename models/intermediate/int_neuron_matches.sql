@@ -17,7 +17,9 @@ speaking_pairs as (
     select
         pairs.run,
         pairs.model,
-        pairs.other_model
+        pairs.other_model,
+        pairs.relation,
+        comparisons.site
     from pairs
     inner join comparisons
         on
@@ -29,6 +31,7 @@ speaking_pairs as (
 -- Sorted by the key, so that a reader of one neuron skips nearly all of this large table.
 matches as (
     select
+        partners.site,
         partners.model,
         partners.layer,
         partners.neuron,
@@ -38,14 +41,17 @@ matches as (
         partners.other_layer,
         partners.other_neuron,
         partners.corr,
+        speaking_pairs.relation,
         partners.run
     from partners
     inner join speaking_pairs
         on
             partners.run = speaking_pairs.run
+            and partners.site = speaking_pairs.site
             and partners.model = speaking_pairs.model
             and partners.other_model = speaking_pairs.other_model
     order by
+        partners.site,
         partners.model,
         partners.layer,
         partners.neuron,

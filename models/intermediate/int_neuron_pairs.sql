@@ -9,115 +9,166 @@ pairs as (
     select * from {{ ref('stg_raw__pairs') }}
 ),
 
--- Every neuron of a model has weights; dead ones have no correlations.
-neurons as (
+sites as (
+    select * from {{ ref('stg_raw__sites') }}
+),
+
+weights as (
     select * from {{ ref('stg_raw__weights') }}
 ),
 
-layer_bests as (
-    select * from {{ ref('stg_raw__layer_bests') }}
+bests as (
+    select * from {{ ref('stg_raw__bests') }}
 ),
 
 baselines as (
     select * from {{ ref('stg_raw__baselines') }}
 ),
 
-bests as (
+-- Every neuron of a model has weights; dead ones have no correlations.
+units as (
     select
-        run,
-        model,
-        layer,
-        neuron,
-        other_model,
-        max_corr,
-        other_layer,
-        max_neuron as other_neuron,
-        min(min_corr) over (partition by run, model, layer, neuron, other_model) as min_corr
-    from layer_bests
-    qualify
-        row_number() over (
-            partition by run, model, layer, neuron, other_model
-            order by max_corr desc, other_layer asc, max_neuron asc
-        ) = 1
+        sites.run,
+        sites.site,
+        sites.model,
+        weights.layer,
+        weights.neuron
+    from sites
+    inner join weights
+        on
+            sites.run = weights.run
+            and sites.model = weights.model
+    where sites.site = 'mlp'
+    union all
+    select
+        sites.run,
+        sites.site,
+        sites.model,
+        layers.layer::smallint as layer,
+        entries.neuron::integer as neuron
+    from sites
+    cross join unnest(range(sites.n_layers)) as layers (layer)
+    cross join unnest(range(sites.width)) as entries (neuron)
+    where sites.site <> 'mlp'
 ),
 
-draw_maxima as (
+-- Every draw is a maximum already. Ordered, so that two builds agree to the last bit and so do the labels.
+chance as (
     select
         run,
+        site,
         model,
         layer,
         neuron,
         other_model,
-        draw,
-        max(max_corr) as max_corr
+        avg(max_corr order by draw) filter (where kind = 'rotation') as baseline,
+        stddev_samp(max_corr order by draw) filter (where kind = 'rotation') as baseline_sd,
+        avg(max_corr order by draw) filter (where kind = 'shift') as shift_corr,
+        avg(max_corr order by draw) filter (where kind = 'noise') as noise_corr,
+        avg(max_corr order by draw) filter (where kind = 'twin') as twin_corr
     from baselines
-    group by run, model, layer, neuron, other_model, draw
+    group by run, site, model, layer, neuron, other_model
 ),
 
--- The maximum comes first: the mean over draws before it would lower the baseline. Ordered, so that two builds agree
--- to the last bit and so do the labels.
-draw_means as (
+-- A dead unit has 0 for what its run measured.
+measured as (
     select
         run,
-        model,
-        layer,
-        neuron,
-        other_model,
-        avg(max_corr order by draw) as baseline,
-        stddev_samp(max_corr order by draw) as baseline_sd
-    from draw_maxima
-    group by run, model, layer, neuron, other_model
+        site,
+        case when count(baseline) > 0 then 0 end as baseline,
+        case when count(baseline_sd) > 0 then 0 end as baseline_sd,
+        case when count(shift_corr) > 0 then 0 end as shift_corr,
+        case when count(noise_corr) > 0 then 0 end as noise_corr,
+        case when count(twin_corr) > 0 then 0 end as twin_corr
+    from chance
+    group by run, site
 ),
 
 filled as (
     select
         pairs.run,
         pairs.relation,
-        neurons.model,
-        neurons.layer,
-        neurons.neuron,
+        units.site,
+        units.model,
+        units.layer,
+        units.neuron,
         pairs.other_model,
         coalesce(bests.max_corr, 0) as max_corr,
         bests.other_layer,
         bests.other_neuron,
         coalesce(bests.min_corr, 0) as min_corr,
-        case when runs.baseline_draws > 0 then coalesce(draw_means.baseline, 0) end as baseline,
-        case when runs.baseline_draws > 1 then coalesce(draw_means.baseline_sd, 0) end as baseline_sd,
-        bests.max_corr is null as is_dead
+        bests.influence as z_influence,
+        bests.n_groups,
+        bests.run is null as is_dead,
+        runs.baseline_draws as n_draws,
+        case when bests.run is null then measured.baseline else chance.baseline end as baseline,
+        case when bests.run is null then measured.baseline_sd else chance.baseline_sd end as baseline_sd,
+        case when bests.run is null then measured.shift_corr else chance.shift_corr end as shift_corr,
+        case when bests.run is null then measured.noise_corr else chance.noise_corr end as noise_corr,
+        case when bests.run is null then measured.twin_corr else chance.twin_corr end as twin_corr
     from pairs
     inner join runs on pairs.run = runs.run
-    inner join neurons
+    inner join units
         on
-            pairs.run = neurons.run
-            and pairs.model = neurons.model
+            pairs.run = units.run
+            and pairs.model = units.model
     left join bests
         on
             pairs.run = bests.run
             and pairs.other_model = bests.other_model
-            and neurons.model = bests.model
-            and neurons.layer = bests.layer
-            and neurons.neuron = bests.neuron
-    left join draw_means
+            and units.site = bests.site
+            and units.model = bests.model
+            and units.layer = bests.layer
+            and units.neuron = bests.neuron
+    left join chance
         on
-            pairs.run = draw_means.run
-            and pairs.other_model = draw_means.other_model
-            and neurons.model = draw_means.model
-            and neurons.layer = draw_means.layer
-            and neurons.neuron = draw_means.neuron
+            pairs.run = chance.run
+            and pairs.other_model = chance.other_model
+            and units.site = chance.site
+            and units.model = chance.model
+            and units.layer = chance.layer
+            and units.neuron = chance.neuron
+    left join measured
+        on
+            units.run = measured.run
+            and units.site = measured.site
+),
+
+-- Fisher's z is infinite at a correlation of 1; rounding may leave one slightly above it.
+transformed as (
+    select
+        *,
+        atanh(greatest(-1 + 1e-9, least(1 - 1e-9, max_corr))) as z,
+        greatest(0, 1 - max_corr ** 2) as slope,
+        sqrt(list_sum([part ** 2 for part in z_influence])) as z_se,
+        {{ t_quantile('n_groups - 1') }} * z_se as z_margin
+    from filled
+),
+
+-- least and greatest pass over a NULL.
+judged as (
+    select
+        * exclude (z, slope, z_influence, z_se, z_margin),
+        [part * slope for part in z_influence] as influence,
+        z_se * slope as corr_se,
+        case when z_margin is not null then least(max_corr, tanh(z - z_margin)) end as corr_low,
+        case when z_margin is not null then greatest(max_corr, tanh(z + z_margin)) end as corr_high
+    from transformed
 ),
 
 mutual as (
     select
-        filled.*,
-        coalesce(back.other_layer = filled.layer and back.other_neuron = filled.neuron, false) as is_mutual
-    from filled
-    left join filled as back
+        judged.*,
+        coalesce(back.other_layer = judged.layer and back.other_neuron = judged.neuron, false) as is_mutual
+    from judged
+    left join judged as back
         on
-            filled.run = back.run
-            and filled.model = back.other_model
-            and filled.other_model = back.model
-            and filled.other_layer = back.layer
-            and filled.other_neuron = back.neuron
+            judged.run = back.run
+            and judged.site = back.site
+            and judged.model = back.other_model
+            and judged.other_model = back.model
+            and judged.other_layer = back.layer
+            and judged.other_neuron = back.neuron
 )
 
 select * from mutual

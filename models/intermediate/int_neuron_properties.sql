@@ -28,6 +28,10 @@ moments as (
     select * from {{ ref('int_moments') }}
 ),
 
+supports as (
+    select * from {{ ref('int_supports') }}
+),
+
 joined as (
     select
         weights.run as weights_run,
@@ -51,7 +55,7 @@ joined as (
         post.mean as post_mean,
         post.var as post_var,
         case when not activations.is_dead then post.kurt end as post_kurt,
-        case when not activations.is_dead then activations.n_text / nullif(post.kurt, 0) end as support,
+        supports.support,
         vocab.mean as vocab_mean,
         vocab.var as vocab_var,
         vocab.skew as vocab_skew,
@@ -80,6 +84,12 @@ joined as (
             and activations.layer = post.layer
             and activations.neuron = post.neuron
             and post.quantity = 'post'
+    left join supports
+        on
+            activations.run = supports.run
+            and activations.model = supports.model
+            and activations.layer = supports.layer
+            and activations.neuron = supports.neuron
     left join moments as vocab
         on
             weights.run = vocab.run

@@ -12,6 +12,10 @@ moments as (
     select * from {{ ref('stg_raw__moments') }}
 ),
 
+sites as (
+    select * from {{ ref('stg_raw__sites') }}
+),
+
 pairs as (
     select * from {{ ref('stg_raw__pairs') }}
 ),
@@ -30,10 +34,14 @@ measured as (
     from moments
     union all
     select distinct
-        model,
-        'correlation:' || relation as measure,
-        run
+        pairs.model,
+        'correlation:' || sites.site || ':' || pairs.relation as measure,
+        pairs.run
     from pairs
+    inner join sites
+        on
+            pairs.run = sites.run
+            and pairs.model = sites.model
 ),
 
 finished as (

@@ -4,23 +4,38 @@ neurons as (
     select * from {{ ref('neurons') }}
 ),
 
-universality as (
+scores as (
+    select * from {{ ref('int_comparison_scores') }}
+    where comparison = 'seeds'
+),
+
+judged as (
+    select
+        neurons.*,
+        scores.excess_without
+    from neurons
+    left join scores
+        on
+            neurons.model = scores.model
+            and neurons.layer = scores.layer
+            and neurons.neuron = scores.neuron
+),
+
+counted as (
     select
         model,
         layer,
-        count(*)::integer as n_neurons,
-        sum(is_dead::integer)::integer as n_dead,
-        -- A sum, not a filtered count: NULL without a comparison.
-        sum(is_universal::integer)::integer as n_universal,
-        100.0 * sum(is_universal::integer) / count(*) as pct_universal,
-        max(n_partners) as n_partners,
-        avg(mean_corr) as mean_corr,
-        avg(mean_baseline) as mean_baseline,
-        avg(excess_corr) as mean_excess,
-        any_value(run) as run
-    from neurons
+        {{ universality_aggregates() }}
+    from judged
     group by model, layer
-    order by model, layer
+),
+
+universality as (
+    select
+        *,
+        {{ interval_of_share('n_without') }}
+    from counted
 )
 
-select * from universality
+select * exclude (n_without, pct_margin) from universality
+order by model, layer

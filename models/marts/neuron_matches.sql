@@ -1,7 +1,19 @@
 with
 
 matches as (
-    select * from {{ ref('int_neuron_matches') }}
+    select
+        model,
+        layer,
+        neuron,
+        other_model,
+        side,
+        rank,
+        other_layer,
+        other_neuron,
+        corr,
+        run
+    from {{ ref('int_neuron_matches') }}
+    where site = 'mlp'
 )
 
 select * from matches

@@ -2,11 +2,29 @@ with
 
 neuron_pairs as (
     select * from {{ ref('int_neuron_pairs') }}
+    where site = 'mlp'
 ),
 
 comparisons as (
     select * from {{ ref('int_comparisons') }}
-    where is_speaking
+    where site = 'mlp' and is_speaking
+),
+
+-- The lists of most and least correlated neurons may both hold it in a small model.
+selves as (
+    select
+        model,
+        layer,
+        neuron,
+        other_model,
+        any_value(corr)::double as self_corr
+    from {{ ref('int_neuron_matches') }}
+    where
+        site = 'mlp'
+        and relation = 'step'
+        and other_layer = layer
+        and other_neuron = neuron
+    group by model, layer, neuron, other_model
 ),
 
 partners as (
@@ -18,10 +36,17 @@ partners as (
         neuron_pairs.max_corr,
         neuron_pairs.other_layer,
         neuron_pairs.other_neuron,
-        null::double as corr_se,
+        neuron_pairs.corr_se,
+        neuron_pairs.corr_low,
+        neuron_pairs.corr_high,
+        neuron_pairs.n_groups,
         neuron_pairs.min_corr,
         neuron_pairs.baseline,
         neuron_pairs.baseline_sd,
+        neuron_pairs.shift_corr,
+        neuron_pairs.noise_corr,
+        neuron_pairs.twin_corr,
+        selves.self_corr,
         neuron_pairs.is_mutual,
         neuron_pairs.relation,
         neuron_pairs.run
@@ -31,6 +56,13 @@ partners as (
             neuron_pairs.run = comparisons.run
             and neuron_pairs.model = comparisons.model
             and neuron_pairs.relation = comparisons.relation
+    left join selves
+        on
+            neuron_pairs.relation = 'step'
+            and neuron_pairs.model = selves.model
+            and neuron_pairs.layer = selves.layer
+            and neuron_pairs.neuron = selves.neuron
+            and neuron_pairs.other_model = selves.other_model
     order by neuron_pairs.model, neuron_pairs.layer, neuron_pairs.neuron, neuron_pairs.other_model
 )
 

@@ -2,7 +2,7 @@
 with
 
 ruled as (
-    select * from marts.rule_universal({{ var('universal_threshold') }})
+    select * from marts.rule_universal({{ var('universal_threshold') }}, {{ var('support_cutoff') }})
 ),
 
 universality as (
@@ -17,11 +17,21 @@ universality as (
         max_baseline,
         mean_baseline,
         min_baseline,
+        mean_shift,
+        mean_noise,
+        mean_twin,
         excess_corr,
-        null::double as excess_se,
+        excess_se,
+        excess_low,
+        excess_high,
+        se_tokens,
+        se_draws,
+        sd_partners,
         is_universal,
-        null::varchar as universal_call,
+        universal_call,
         n_partners,
+        n_partners_above::integer as n_partners_above,
+        support,
         is_dead,
         run
     from ruled

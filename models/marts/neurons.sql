@@ -24,7 +24,7 @@ neurons as (
         universality.is_universal,
         universality.universal_call,
         universality.n_partners,
-        properties.support,
+        case when universality.run is null then properties.support else universality.support end as support,
         coalesce(universality.is_dead, properties.is_dead) as is_dead,
         properties.w_in_norm,
         properties.w_up_norm,

@@ -16,6 +16,16 @@ corpora as (
     select * from {{ ref('stg_raw__corpora') }}
 ),
 
+probes as (
+    select
+        run,
+        avg(bias) as bias,
+        sqrt(avg(sd ** 2)) as sd,
+        max(max_error) as max_error
+    from {{ ref('stg_raw__probes') }}
+    group by run
+),
+
 models as (
     select
         run,
@@ -37,11 +47,21 @@ described as (
         runs.status,
         speaking_runs.run is not null as is_speaking,
         runs.n_parts,
+        runs.n_passes,
         coalesce(parts.parts_done, 0)::integer as parts_done,
         coalesce(models.n_models, 0)::integer as n_models,
         runs.device,
         runs.dtype,
         runs.method,
+        runs.method_reason,
+        runs.buckets,
+        runs.sketch_seed,
+        runs.pilot_tokens,
+        runs.n_candidates,
+        probes.bias as probe_bias,
+        probes.sd as probe_sd,
+        probes.max_error as probe_max_error,
+        runs.peak_memory,
         runs.threads,
         runs.baseline_draws,
         runs.n_tokens,
@@ -63,6 +83,7 @@ described as (
     from runs
     left join parts on runs.run = parts.run
     left join corpora on runs.run = corpora.run
+    left join probes on runs.run = probes.run
     left join models on runs.run = models.run
     left join speaking_runs on runs.run = speaking_runs.run
     order by runs.started_at, runs.run

@@ -4,22 +4,65 @@ neurons as (
     select * from {{ ref('neurons') }}
 ),
 
-universality as (
+scores as (
+    select * from {{ ref('int_comparison_scores') }}
+    where comparison = 'seeds'
+),
+
+halves as (
     select
         model,
-        count(*)::integer as n_neurons,
-        sum(is_dead::integer)::integer as n_dead,
-        -- A sum, not a filtered count: NULL without a comparison.
-        sum(is_universal::integer)::integer as n_universal,
-        100.0 * sum(is_universal::integer) / count(*) as pct_universal,
-        max(n_partners) as n_partners,
-        avg(mean_corr) as mean_corr,
-        avg(mean_baseline) as mean_baseline,
-        avg(excess_corr) as mean_excess,
-        any_value(run) as run
+        layer,
+        neuron,
+        any_value(excess_corr) filter (where first_group = 0 and last_group = 8) as first_excess,
+        any_value(excess_corr) filter (where first_group = 8 and last_group = 16) as second_excess
+    from {{ ref('int_partial_scores') }}
+    where comparison = 'seeds'
+    group by model, layer, neuron
+),
+
+judged as (
+    select
+        neurons.*,
+        scores.excess_without,
+        not scores.is_dead and scores.mean_twin - scores.mean_baseline > {{ var('universal_threshold') }} as is_floor,
+        halves.first_excess > {{ var('universal_threshold') }} as is_first,
+        halves.second_excess > {{ var('universal_threshold') }} as is_second
     from neurons
+    left join scores
+        on
+            neurons.model = scores.model
+            and neurons.layer = scores.layer
+            and neurons.neuron = scores.neuron
+    left join halves
+        on
+            neurons.model = halves.model
+            and neurons.layer = halves.layer
+            and neurons.neuron = halves.neuron
+),
+
+-- A neuron that is silent in one half cannot be universal in both.
+counted as (
+    select
+        model,
+        {{ universality_aggregates() }},
+        sum(is_first::integer)::integer as n_universal_first_half,
+        sum(is_second::integer)::integer as n_universal_second_half,
+        case
+            when count(is_first) > 0 and count(is_second) > 0
+                then (count(*) filter (where is_first and is_second))::integer
+        end as n_universal_both_halves,
+        100.0 * sum(is_floor::integer) / count(*) as pct_universal_twin
+    from judged
     group by model
-    order by model
+),
+
+universality as (
+    select
+        *,
+        {{ interval_of_share('n_without') }}
+    from counted
 )
 
-select * from universality
+select * exclude (n_without, pct_margin) from universality
+order by model

@@ -7,11 +7,12 @@ raw as (
 typed as (
     select
         run,
+        site,
         model,
         layer::smallint as layer,
         neuron::integer as neuron,
         other_model,
-        other_layer::smallint as other_layer,
+        kind,
         draw::smallint as draw,
         max_corr::double as max_corr
     from raw

@@ -7,6 +7,7 @@ raw as (
 typed as (
     select
         run,
+        site,
         model,
         layer::smallint as layer,
         neuron::integer as neuron,

@@ -7,9 +7,10 @@ raw as (
 typed as (
     select
         run,
+        pass::smallint as pass,
         part::integer as part,
-        first_row::bigint as first_row,
-        last_row::bigint as last_row,
+        doc_group::smallint as doc_group,
+        n_rows::bigint as n_rows,
         state_file,
         state_hash,
         done_at

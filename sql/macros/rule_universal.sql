@@ -1,24 +1,25 @@
 {#
-    The rule of universality as a DuckDB table macro: neuron_universality calls it with the var, a reader with any
-    threshold. A dead neuron is never universal; without a baseline there is no verdict.
+    The rule of universality as a DuckDB table macro: neuron_universality calls it with the vars, a reader with any
+    threshold and cut-off. A dead neuron is never universal; without a baseline there is no verdict. The call is open
+    where the interval of the excess is not known or holds the threshold, and where too few positions speak.
 #}
 {% macro create_rule_universal() -%}
-    create or replace macro marts.rule_universal(threshold) as table
+    create or replace macro marts.rule_universal(threshold, support_cutoff) as table
     select
-        comparison,
-        run,
-        model,
-        layer,
-        neuron,
-        max_corr,
-        mean_corr,
-        min_corr,
-        max_baseline,
-        mean_baseline,
-        min_baseline,
-        excess_corr,
-        n_partners,
-        is_dead,
-        not is_dead and excess_corr > threshold as is_universal
-    from {{ ref('int_comparison_scores') }}
+        scores.* exclude (excesses, excess_without, n_groups),
+        not scores.is_dead and scores.excess_corr > asked.above as is_universal,
+        case
+            when scores.excess_corr is null then null
+            when scores.is_dead then 'no'
+            when scores.support is null or scores.support < asked.at_least then 'undecided'
+            when scores.excess_low > asked.above then 'yes'
+            when scores.excess_high < asked.above then 'no'
+            else 'undecided'
+        end as universal_call,
+        case
+            when scores.excess_corr is not null
+                then len([excess for excess in scores.excesses if excess > asked.above and not scores.is_dead])
+        end as n_partners_above
+    from {{ ref('int_comparison_scores') }} as scores
+    cross join (select threshold as above, support_cutoff as at_least) as asked
 {%- endmacro %}

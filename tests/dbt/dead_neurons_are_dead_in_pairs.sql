@@ -1,4 +1,4 @@
--- Moments and correlations of one run agree on which neurons are dead, so no row of layer_bests is missing or too many.
+-- Moments and correlations of one run agree on which neurons are dead, so no row of bests is missing or too many.
 with
 
 disagreeing as (
@@ -15,7 +15,7 @@ disagreeing as (
             and neuron_pairs.model = activations.model
             and neuron_pairs.layer = activations.layer
             and neuron_pairs.neuron = activations.neuron
-    where neuron_pairs.is_dead <> activations.is_dead
+    where neuron_pairs.site = 'mlp' and neuron_pairs.is_dead <> activations.is_dead
 )
 
 select * from disagreeing

@@ -6,6 +6,8 @@ counted as (
         model,
         sum(n_neurons) as n_neurons,
         sum(n_universal) as n_universal,
+        sum(n_yes) as n_yes,
+        sum(n_undecided) as n_undecided,
         sum(n_dead) as n_dead
     from {{ ref('layer_universality') }}
     group by model
@@ -23,6 +25,8 @@ differing as (
         counted.n_neurons is distinct from models.n_neurons
         or universality.n_neurons is distinct from models.n_neurons
         or counted.n_universal is distinct from universality.n_universal
+        or counted.n_yes is distinct from universality.n_yes
+        or counted.n_undecided is distinct from universality.n_undecided
         or counted.n_dead is distinct from universality.n_dead
 )
 

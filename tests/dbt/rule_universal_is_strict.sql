@@ -9,13 +9,13 @@ largest as (
 
 at_largest as (
     select 'universal at its own excess' as finding
-    from marts.rule_universal((select largest.excess_corr from largest))
+    from marts.rule_universal((select largest.excess_corr from largest), 0)
     where is_universal
 ),
 
 below_largest as (
     select 'not universal below its own excess' as finding
-    from marts.rule_universal((select largest.excess_corr - 1e-9 from largest))
+    from marts.rule_universal((select largest.excess_corr - 1e-9 from largest), 0)
     having not coalesce(bool_or(is_universal), true)
 ),
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from tests.models.raw_warehouse import Facts
+from tests.models.activations import Facts
 
 ROOT = Path(__file__).parents[2]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -11,64 +10,34 @@ from typing import Any
 import duckdb
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from ingest.tables import SCHEMA, STRATA, TABLES, TOP_PARTNERS
+from ingest.tables import SCHEMA, STRATA, TABLES
+from tests.models.activations import (
+    D_MLP,
+    DOC_GROUPS,
+    N_DRAWS,
+    N_LAYERS,
+    N_PARTS,
+    NEURONS,
+    POSITIONS,
+    WIDTH,
+    Facts,
+    activations,
+)
+from tests.models.raw_pairs import Row, pair_rows
 
-Array = NDArray[np.float64]
-Row = dict[str, Any]
-
-N_LAYERS, D_MLP, N_PARTS, N_DRAWS, D_VOCAB = 2, 8, 2, 3, 11
-POSITIONS = {"text": 40, "newline": 6, "bos": 4}  # per part
-DEAD = (1, 3)  # layer and neuron, dead in every model
-NEURONS = list(product(range(N_LAYERS), range(D_MLP)))
+D_VOCAB = 11
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
+# How the run of checkpoints was correlated: in two passes, through sketches.
+REFINED: Row = {
+    "method": "refined", "method_reason": "the study asks for it", "buckets": 4096, "sketch_seed": 7,
+    "pilot_tokens": 50, "n_candidates": 2.5, "n_passes": 2,
+}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a run measured, before it is summed: the input of an independent calculation."""
-
-    run: str
-    models: tuple[str, ...]
-    pre: dict[str, dict[str, Array]]  # model -> stratum -> (neuron, position), parts in sequence
-    rotations: dict[tuple[str, int, int], Array]  # model, layer, draw -> (rotated, neuron)
-
-    def post(self, model: str, stratum: str = "text") -> Array:
-        """Post-activations: a rectifier is enough here."""
-        return np.maximum(self.pre[model][stratum], 0.0)
-
-
-def correlations(a: Array, b: Array) -> Array:
-    """Pearson correlations of the rows of two matrices; NaN where a row is constant."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        za = (a - a.mean(1, keepdims=True)) / a.std(1, keepdims=True)
-        zb = (b - b.mean(1, keepdims=True)) / b.std(1, keepdims=True)
-    return np.asarray(za @ zb.T / a.shape[1])
-
-
-def activations(run: str, models: tuple[str, ...], seed: int) -> Facts:
-    """Neurons 0-3 of every layer share a signal across models; the others are louder noise, which rotations show."""
-    rng = np.random.default_rng(seed)
-    scale = np.array([[0.1 if neuron < 4 else 1.0 + neuron] for _, neuron in NEURONS])
-    pre: dict[str, dict[str, Array]] = {model: {} for model in models}
-    for stratum in STRATA:
-        n = POSITIONS[stratum] * N_PARTS
-        signal = rng.normal(size=(len(NEURONS), n)) ** 3
-        for model in models:
-            own = rng.normal(size=(len(NEURONS), n))
-            shared = np.array([[neuron < 4] for _, neuron in NEURONS])
-            values = np.where(shared, signal + 0.3 * own, own) * scale + 0.5
-            values[NEURONS.index(DEAD)] = -2.0
-            pre[model][stratum] = values
-    rotations = {}
-    for model, layer, draw in product(models, range(N_LAYERS), range(N_DRAWS)):
-        matrix = rng.normal(size=(D_MLP, D_MLP))
-        rotations[model, layer, draw] = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-    return Facts(run, models, pre, rotations)
-
-
-def _run_rows(run: str, day: int, status: str, n_parts: int, models: tuple[str, ...]) -> dict[str, list[Row]]:
+def _run_rows(
+    run: str, day: int, status: str, n_parts: int, models: tuple[str, ...], **how: Any
+) -> dict[str, list[Row]]:
     started = EPOCH + timedelta(days=day)
     per_part = sum(POSITIONS.values())
     reads = n_parts > 0
@@ -76,12 +45,12 @@ def _run_rows(run: str, day: int, status: str, n_parts: int, models: tuple[str, 
     rows["runs"].append(
         {
             "run": run, "study": "small", "kind": "ingest", "status": status, "plan": "{}", "device": "cpu",
-            "dtype": "float32", "method": "exact" if reads else None, "n_parts": n_parts,
+            "dtype": "float32", "n_parts": n_parts,
             "n_tokens": per_part * n_parts if reads else None,
             "n_positions": POSITIONS["text"] * n_parts if reads else None,
             "n_documents": 5 if reads else None, "baseline_draws": N_DRAWS if reads else None,
             "started_at": started, "finished_at": started + timedelta(hours=1) if status == "finished" else None,
-            "version": "0", "threads": 1,
+            "version": "0", "threads": 1, **how,
         }
     )  # fmt: skip
     rows["models"] = [
@@ -135,38 +104,30 @@ def moment_rows(facts: Facts, parts: range) -> list[Row]:
     return rows
 
 
-def pair_rows(facts: Facts, relation: str) -> dict[str, list[Row]]:
-    """Selections from the full matrix of correlations; dead neurons on either side are left out."""
-    rows: dict[str, list[Row]] = {"pairs": [], "partners": [], "layer_bests": [], "baselines": []}
-    for model, other in product(facts.models, facts.models):
-        if model == other:
-            continue
-        rows["pairs"].append({"run": facts.run, "model": model, "other_model": other, "relation": relation})
-        a, b = facts.post(model), facts.post(other)
-        rho = correlations(a, b)
-        for i, (layer, neuron) in enumerate(NEURONS):
-            if (layer, neuron) == DEAD:
-                continue
-            key = {"run": facts.run, "model": model, "layer": layer, "neuron": neuron, "other_model": other}
-            order = [j for j in np.argsort(-rho[i]) if NEURONS[j] != DEAD]
-            for side, ranked in (("top", order), ("bottom", order[::-1])):
-                for rank, j in enumerate(ranked[:TOP_PARTNERS], start=1):
-                    place = {"other_layer": NEURONS[j][0], "other_neuron": NEURONS[j][1]}
-                    rows["partners"].append(key | place | {"side": side, "rank": rank, "corr": rho[i, j]})
-            for other_layer in range(N_LAYERS):
-                block = [j for j in order if NEURONS[j][0] == other_layer]
-                first, last = block[0], block[-1]
-                rows["layer_bests"].append(
-                    key
-                    | {"other_layer": other_layer}
-                    | {"max_neuron": NEURONS[first][1], "max_corr": rho[i, first]}
-                    | {"min_neuron": NEURONS[last][1], "min_corr": rho[i, last]}
-                )
-                for draw in range(N_DRAWS):
-                    rotated = facts.rotations[other, other_layer, draw] @ b[other_layer * D_MLP :][:D_MLP]
-                    best = float(correlations(a[i : i + 1], rotated).max())
-                    rows["baselines"].append(key | {"other_layer": other_layer, "draw": draw, "max_corr": best})
-    return rows
+def part_rows(run: str, n_parts: int, n_passes: int) -> list[Row]:
+    """The ledger: every part once per pass."""
+    return [
+        {"run": run, "pass": turn, "part": part, "doc_group": DOC_GROUPS[part], "n_rows": 1, "done_at": EPOCH}
+        for turn, part in product(range(n_passes), range(n_parts))
+    ]
+
+
+def site_rows(facts: Facts, sites: tuple[str, ...]) -> list[Row]:
+    """What was correlated."""
+    width = {"mlp": D_MLP, "resid": WIDTH}
+    return [
+        {"run": facts.run, "site": site, "model": model, "n_layers": N_LAYERS, "width": width[site]}
+        for site, model in product(sites, facts.models)
+    ]
+
+
+def probe_rows(run: str) -> list[Row]:
+    """Errors of the sketches."""
+    key = {"run": run, "site": "mlp", "n": 16}
+    return [
+        key | {"model": "a", "other_model": "a@50", "bias": 0.25, "sd": 0.25, "max_error": 0.5},
+        key | {"model": "a@50", "other_model": "a", "bias": -0.125, "sd": 1.75, "max_error": 0.25},
+    ]
 
 
 def _insert(con: duckdb.DuckDBPyConnection, tables: dict[str, list[Row]]) -> None:
@@ -178,10 +139,13 @@ def _insert(con: duckdb.DuckDBPyConnection, tables: dict[str, list[Row]]) -> Non
 
 
 def write(path: Path) -> dict[str, Facts]:
-    """Five runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`."""
+    """Five runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`.
+
+    `first` has the residual stream as well, `second` floors and ranges of groups, `steps` two passes and sketches.
+    """
     facts = {
         "first": activations("first", ("a", "b", "c"), seed=1),
-        "second": activations("second", ("a", "b", "c", "d"), seed=2),
+        "second": activations("second", ("a", "b", "c", "d"), seed=2, with_floors=True),
         "steps": activations("steps", ("a", "a@50"), seed=3),
         "unfinished": activations("unfinished", ("a", "b", "c"), seed=4),
     }
@@ -192,14 +156,16 @@ def write(path: Path) -> dict[str, Facts]:
                 con.execute(statement)
         for day, (run, known) in enumerate(facts.items()):
             finished = run != "unfinished"
-            parts = range(N_PARTS if finished else 1)
-            _insert(con, _run_rows(run, day, "finished" if finished else "running", N_PARTS, known.models))
+            n_parts = N_PARTS if finished else 1
+            sites = ("mlp", "resid") if run == "first" else ("mlp",)
+            how: Row = REFINED if run == "steps" else {"method": "exact", "n_passes": 1}
+            _insert(con, _run_rows(run, day, "finished" if finished else "running", N_PARTS, known.models, **how))
             _insert(con, weight_rows(run, known.models, seed=10))
-            _insert(con, {"moments": moment_rows(known, parts), "parts": [
-                {"run": run, "part": part, "first_row": part, "last_row": part + 1, "done_at": EPOCH} for part in parts
-            ]})  # fmt: skip
+            _insert(con, {"moments": moment_rows(known, range(n_parts)), "sites": site_rows(known, sites)})
+            _insert(con, {"parts": part_rows(run, n_parts, how["n_passes"])})
             if finished:
-                _insert(con, pair_rows(known, "step" if run == "steps" else "seed"))
+                _insert(con, pair_rows(known, "step" if run == "steps" else "seed", sites))
+        _insert(con, {"probes": probe_rows("steps")})
         _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
         _insert(con, weight_rows("weights", ("w",), seed=11))
     return facts

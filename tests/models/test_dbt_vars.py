@@ -11,7 +11,13 @@ import pytest
 
 from tests.models.harness import Built, records, run_dbt
 
-VARS = {"universal_threshold": 0.3, "runs": ["first", "steps"], "moment_strata": ["text"]}
+VARS = {
+    "universal_threshold": 0.3,
+    "support_cutoff": 1000,
+    "curve_thresholds": [0.3, 0.4],
+    "runs": ["first", "steps"],
+    "moment_strata": ["text"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +49,9 @@ def test_vars_decide(built: Built, changed: tuple[Path, Path]) -> None:
     with duckdb.connect(str(changed[0]), read_only=True) as con:
         for row in records(con, "from marts.neuron_universality where not is_dead"):
             assert row["is_universal"] == (row["excess_corr"] > 0.3)
+            assert row["universal_call"] == "undecided"
+        thresholds = records(con, "select distinct threshold from marts.universality_curve order by threshold")
+        assert [row["threshold"] for row in thresholds] == VARS["curve_thresholds"]
         comparisons = records(con, "select distinct comparison from marts.neuron_universality")
         assert {row["comparison"] for row in comparisons} == {"seeds", "seeds@second", "steps"}
         assert {row["run"] for row in records(con, "select distinct run from marts.universality")} == {"first", "steps"}

@@ -8,41 +8,16 @@ import duckdb
 import numpy as np
 import pytest
 
+from tests.models.activations import DEAD, N_LAYERS, N_PARTS, NEURONS, Array, correlations
+from tests.models.by_hand import ALIVE, baselines, best_partners, excess
 from tests.models.harness import Built, records
-from tests.models.raw_warehouse import D_MLP, DEAD, N_DRAWS, N_LAYERS, NEURONS, Array, Facts, correlations
 
 THRESHOLD = 0.5
-ALIVE = [i for i, place in enumerate(NEURONS) if place != DEAD]
 SECOND = ("a", "b", "c", "d")
 
 
 def standardised_moment(x: Array, power: int) -> float:
     return float((((x - x.mean()) / x.std()) ** power).mean())
-
-
-def best_partners(facts: Facts, model: str, other: str) -> tuple[Array, Array]:
-    """Largest correlation of every neuron and its partner's index; NaN and -1 for a dead neuron."""
-    rho = correlations(facts.post(model), facts.post(other))
-    best, partner = np.full(len(NEURONS), np.nan), np.full(len(NEURONS), -1.0)
-    best[ALIVE], partner[ALIVE] = np.nanmax(rho[ALIVE], 1), np.nanargmax(rho[ALIVE], 1)
-    return best, partner
-
-
-def baselines(facts: Facts, model: str, other: str) -> Array:
-    """Largest correlation with the rotated neurons of all layers: (neuron, draw)."""
-    draws = []
-    for draw in range(N_DRAWS):
-        layers = facts.post(other).reshape(N_LAYERS, D_MLP, -1)
-        rotated = np.concatenate([facts.rotations[other, i, draw] @ layers[i] for i in range(N_LAYERS)])
-        draws.append(correlations(facts.post(model), rotated).max(1))
-    return np.stack(draws, 1)
-
-
-def excess(facts: Facts, model: str) -> Array:
-    """Mean over partner models of best correlation minus baseline; 0 for a dead neuron."""
-    others = [other for other in facts.models if other != model]
-    gaps = [best_partners(facts, model, other)[0] - baselines(facts, model, other).mean(1) for other in others]
-    return np.asarray(np.nan_to_num(np.mean(gaps, axis=0)))
 
 
 @pytest.mark.parametrize("model", ["b", "c", "d"])
@@ -179,13 +154,26 @@ def test_matches_are_sorted_by_correlation(built: Built, con: duckdb.DuckDBPyCon
 
 def test_unfinished_runs_appear_in_runs_only(con: duckdb.DuckDBPyConnection) -> None:
     rows = {row["run"]: row for row in records(con, "from marts.runs")}
-    assert (rows["unfinished"]["status"], rows["unfinished"]["parts_done"], rows["unfinished"]["n_parts"]) == (
-        "running",
-        1,
-        2,
-    )
-    assert {run for run, row in rows.items() if row["is_speaking"]} == {"second", "steps", "weights"}
+    going = rows["unfinished"]
+    assert (going["status"], going["parts_done"], going["n_parts"], going["n_passes"]) == ("running", 1, N_PARTS, 1)
+    assert {run for run, row in rows.items() if row["is_speaking"]} == {"first", "second", "steps", "weights"}
     marts = "select distinct table_name from duckdb_columns() where schema_name = 'marts' and column_name = 'run'"
     for table in (row["table_name"] for row in records(con, marts)):
         if table != "runs":
             assert not records(con, f"from marts.{table} where run = 'unfinished'"), table
+
+
+def test_parts_of_every_pass_are_counted(con: duckdb.DuckDBPyConnection) -> None:
+    (run,) = records(con, "from marts.runs where run = 'steps'")
+    assert (run["n_parts"], run["n_passes"], run["parts_done"]) == (N_PARTS, 2, 2 * N_PARTS)
+    assert (run["method"], run["buckets"], run["n_candidates"]) == ("refined", 4096, 2.5)
+    assert (run["probe_bias"], run["probe_sd"], run["probe_max_error"]) == (0.0625, 1.25, 0.5)
+
+
+def test_a_checkpoint_is_compared_with_itself(built: Built, con: duckdb.DuckDBPyConnection) -> None:
+    facts = built.facts["steps"]
+    itself = np.diag(correlations(facts.post("a"), facts.post("a@50")))
+    rows = records(con, "from marts.neuron_partners where model = 'a' and relation = 'step' order by layer, neuron")
+    for i, row in enumerate(rows):
+        assert row["self_corr"] == (pytest.approx(itself[i], abs=1e-6) if i in ALIVE else None)
+    assert not records(con, "from marts.neuron_partners where relation <> 'step' and self_corr is not null")

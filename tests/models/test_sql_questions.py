@@ -13,7 +13,8 @@ from tests.models.harness import ROOT, records
 
 QUESTIONS = sorted((ROOT / "sql").glob("*.sql"))
 GIVEN: dict[str, Any] = {
-    "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished",
+    "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished", "threshold": 0.5,
+    "site": "resid",
 }  # fmt: skip
 
 
@@ -23,8 +24,8 @@ def parameters(question: Path) -> list[str]:
     return sorted(set(re.findall(r"\$(\w+)", query)))
 
 
-def test_there_are_ten_questions() -> None:
-    assert len(QUESTIONS) == 10
+def test_there_are_fourteen_questions() -> None:
+    assert len(QUESTIONS) == 14
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda path: path.stem)
@@ -48,7 +49,9 @@ class TestQuestion:
         given = {name: GIVEN[name] for name in parameters(question)}
         rows = records(con, question.read_text(), **given)
         assert rows
-        for name in {"model", "other_model", "layer", "neuron", "status"} & set(given) & set(rows[0]):
+        for name in (
+            {"model", "other_model", "layer", "neuron", "status", "threshold", "site"} & set(given) & set(rows[0])
+        ):
             assert {row[name] for row in rows} == {given[name]}
 
     def test_answers_the_same_twice(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
@@ -85,3 +88,16 @@ def test_unlike_any_other_takes_as_many_as_asked(con: duckdb.DuckDBPyConnection)
     rows = records(con, question("unlike_any_other"), model=None, n=4)
     lowest = records(con, "from marts.neurons where max_corr is not null and not is_dead order by max_corr limit 4")
     assert [row["max_corr"] for row in rows] == [row["max_corr"] for row in lowest]
+
+
+def test_undecided_neurons_are_those_of_the_mart(con: duckdb.DuckDBPyConnection) -> None:
+    rows = records(con, question("undecided_neurons"), model="b", layer=None)
+    found = sorted((row["layer"], row["neuron"]) for row in rows)
+    marked = "select layer, neuron from marts.neurons where model = 'b' and universal_call = 'undecided' order by all"
+    assert found == [(row["layer"], row["neuron"]) for row in records(con, marked)]
+
+
+def test_floors_lie_below_the_correlations(con: duckdb.DuckDBPyConnection) -> None:
+    for row in records(con, question("null_floors"), model=None):
+        assert row["n_neurons"] == 15
+        assert max(row["rotation"], row["shift"], row["noise"], row["twin"]) < row["mean_corr"]

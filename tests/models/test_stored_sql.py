@@ -48,9 +48,9 @@ def test_stored_sql_names_no_database(built: Built, con: duckdb.DuckDBPyConnecti
 
 
 def test_rule_of_universality_takes_any_threshold_and_is_strict(con: duckdb.DuckDBPyConnection) -> None:
-    scores = records(con, "from marts.rule_universal(0.5) where comparison = 'seeds'")
+    scores = records(con, "from marts.rule_universal(0.5, 30) where comparison = 'seeds'")
     for threshold in (-1.0, 0.0, *(score["excess_corr"] for score in scores[:8])):
-        rows = records(con, "from marts.rule_universal($threshold) where comparison = 'seeds'", threshold=threshold)
+        rows = records(con, "from marts.rule_universal($threshold, 30) where comparison = 'seeds'", threshold=threshold)
         for row in rows:
             assert row["is_universal"] == (row["excess_corr"] > threshold and not row["is_dead"])
 

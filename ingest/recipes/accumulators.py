@@ -1,0 +1,216 @@
+"""Everything that a pass over the text adds up for correlations, from the same standardised activations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ingest.measure.candidates import Candidates
+from ingest.measure.correlation import CrossMoments, LayerMoments, Shape, Tile
+from ingest.measure.followed import CHOOSING, Followed
+from ingest.measure.sketch import CountSketch
+from ingest.measure.units import UnitSums
+from ingest.recipes.choosing import most_correlated
+from ingest.recipes.probes import ProbeBlock
+from ingest.runs.plan import Plan
+from ingest.runs.state import StateFile
+
+_TRANSPOSED_AT_ONCE = 256
+
+
+@dataclass(frozen=True)
+class Hashed:
+    """Buckets and signs of a batch's positions, (sketches, tokens) each, and by how much the shift floor moves them."""
+
+    slot: Tensor
+    sign: Tensor
+    shift: int
+
+
+class Accumulators:
+    """The sums of one pass; what a method does not need is absent.
+
+    Attributes:
+        units: per population, sums of z.
+        cross: exact sums of the pass's tiles.
+        within: exact sums within layers, taken in the first pass.
+        halved: copies of the exact sums over the first half of the documents, where halves are measured.
+        followed: likely winners per ordered pair of an exact run.
+        candidates: per pair of a refined run.
+        sketches: per population.
+        shifted: per population, sketches of the positions before.
+        probe: exact sums for a block of units, against which sketches are judged.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        shapes: list[Shape],
+        units: list[UnitSums],
+        tiles: Sequence[Tile],
+        within: LayerMoments | None,
+    ) -> None:
+        """Start at zero.
+
+        Args:
+            plan: of the run.
+            shapes: of all populations.
+            units: their sums, which go on through all passes.
+            tiles: exact ones of this pass.
+            within: sums within layers of the first pass; None in that pass, which takes all that is needed once.
+        """
+        assert plan.method is not None
+        self._plan = plan
+        self._shapes = shapes
+        self.units = units
+        self._is_first = is_first = within is None
+        device = plan.device
+        ours = [p for p, population in enumerate(plan.populations) if not population.is_twin]
+        self.cross = CrossMoments(tiles, shapes, device) if tiles else None
+        if within is None and tiles:
+            within = LayerMoments(shapes[: len(ours)], device)
+        self.within = within
+        pairs = sorted({(t.a, t.b) for t in tiles})
+        self.followed = [Followed(*side, shapes, device) for a, b in pairs for side in ((a, b), (b, a))]
+        self.halved: list[Tensor] = []
+        if self.cross is not None and plan.halves:
+            self.halved = [torch.zeros_like(sums) for sums in self._exact()]
+        self.candidates: list[Candidates] = []
+        self.sketches: list[CountSketch] = []
+        self.shifted: list[CountSketch] = []
+        if plan.method.buckets is not None and is_first:
+            self.sketches = [CountSketch(s, buckets=plan.method.buckets, device=device) for s in shapes]
+            if "shift" in plan.floors:
+                self.shifted = [CountSketch(shapes[p], buckets=plan.method.buckets, device=device) for p in ours]
+        self.probe = ProbeBlock(plan.pairs, shapes, device) if plan.method.name != "exact" and is_first else None
+
+    @property
+    def wants(self) -> set[int]:
+        """Populations whose activations this pass needs."""
+        if not self._is_first:
+            return self.cross.populations if self.cross is not None else set()
+        new = set(range(self._plan.inherited, len(self._shapes)))
+        in_products = self.cross is not None or self.candidates or self.probe is not None
+        return new | {p for pair in self._plan.pairs if self._is_new(pair) and in_products for p in pair}
+
+    def _is_new(self, populations: Iterable[int]) -> bool:
+        """Whether something of these populations is not taken over from the parent run."""
+        return any(p >= self._plan.inherited for p in populations)
+
+    def update(self, z: dict[int, list[Tensor]], hashed: Hashed | None, group: int) -> None:
+        """Add the positions of one batch, all of one group of documents.
+
+        Args:
+            z: per population that is wanted, of each layer (tokens, width).
+            hashed: buckets and signs of the positions, where there are sketches.
+            group: of documents.
+        """
+        for index, layers in z.items():
+            if not self._is_new([index]):
+                continue
+            if self._is_first:
+                self.units[index].add(layers, group)
+            if self._is_first and self.within is not None and index < len(self.within.sums):
+                self.within.update(index, layers)
+            if hashed is not None:
+                self.sketches[index].update(layers, hashed.slot, hashed.sign, group)
+                if index < len(self.shifted):
+                    # A position's values in another one's bucket: the partner moved along the text.
+                    moved = hashed.slot.roll(hashed.shift, 1), hashed.sign.roll(hashed.shift, 1)
+                    self.shifted[index].update(layers, *moved, group)
+        if self.cross is not None:
+            values = {index: torch.cat(layers, 1) for index, layers in z.items()}
+            self.cross.update(values, first_new=self._plan.inherited)
+        if self.probe is not None:
+            self.probe.update(z, first_new=self._plan.inherited)
+        if self.candidates:
+            new = [c for c in self.candidates if self._is_new(c.pair)]
+            turned = {index: _transposed(z[index]) for index in {p for c in new for p in c.pair}}
+            for candidates in new:
+                a, b = candidates.pair
+                candidates.update(turned[a], turned[b], group)
+
+    def end_part(self, group: int, *, is_first_round: bool) -> None:
+        """Book the part's sums, and choose whom to follow from here on."""
+        if self.cross is None:
+            return
+        new = [f for f in self.followed if self._is_new((f.a, f.b))]
+        for followed in new:
+            followed.end_group(group, self.cross)
+        if is_first_round and (group in CHOOSING or any(f.is_empty for f in new)):
+            spreads = [units.finish(slice(0, group + 1)) for units in self.units]
+            tops = most_correlated(self.cross, new, spreads)
+            for followed, top in zip(new, tops, strict=True):
+                followed.choose(group, top, self.cross)
+
+    def _exact(self) -> list[Tensor]:
+        assert self.cross is not None
+        assert self.within is not None
+        return [*self.cross.sums.values(), *self.within.sums]
+
+    def keep_half(self) -> None:
+        """Remember the exact sums of the first half of the documents."""
+        for half, sums in zip(self.halved, self._exact(), strict=False):
+            half.copy_(sums)
+
+    def leave_second_half(self) -> None:
+        """Take the first half off the exact sums."""
+        for half, sums in zip(self.halved, self._exact(), strict=False):
+            sums.sub_(half)
+
+    def _named(self) -> dict[str, dict[str, Tensor]]:
+        named: dict[str, dict[str, Tensor]] = {}
+        if self.cross is not None:
+            named["cross"] = self.cross.tensors()
+        if self.within is not None:
+            named["within"] = self.within.tensors()
+        if self.halved:
+            named["half"] = {str(index): half for index, half in enumerate(self.halved)}
+        if self.probe is not None:
+            named["probe"] = self.probe.tensors()
+        named |= {f"followed.{f.a}.{f.b}": f.tensors() for f in self.followed}
+        named |= {f"candidates.{c.pair[0]}.{c.pair[1]}": c.tensors() for c in self.candidates}
+        for kind, sketches in (("sketch", self.sketches), ("shifted", self.shifted)):
+            named |= {f"{kind}.{index}": sketch.tensors() for index, sketch in enumerate(sketches)}
+        return named
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name, for a state file."""
+        return {f"{prefix}.{name}": t for prefix, tensors in self._named().items() for name, t in tensors.items()}
+
+    @property
+    def mean_candidates(self) -> float | None:
+        """Candidates per unit and partner population; None without any."""
+        if not self.candidates:
+            return None
+        directed = sum(self._shapes[p].n_units for c in self.candidates for p in c.pair)
+        return 2 * sum(len(c.i) for c in self.candidates) / directed
+
+    def load(self, state: StateFile) -> None:
+        """Take everything that a state file has: all of this run's, or what a parent run hands on."""
+        names = set(state.names())
+        pairs = self._plan.pairs if self._plan.method is not None and self._plan.method.name == "refined" else ()
+        for pair in pairs:
+            prefix = f"candidates.{pair[0]}.{pair[1]}"
+            if f"{prefix}.i" in names:
+                i, j = (state.tensor(f"{prefix}.{key}").to(self._plan.device) for key in "ij")
+                self.candidates.append(Candidates(pair, self._shapes, i, j))
+        for name, tensor in self.tensors().items():
+            if name in names:
+                tensor.copy_(state.tensor(name))
+
+
+def _transposed(layers: list[Tensor]) -> Tensor:
+    """z as (units, tokens), contiguous; in blocks, because a transposition is three times slower outside the cache."""
+    tokens = len(layers[0])
+    result = layers[0].new_empty(sum(values.shape[1] for values in layers), tokens, dtype=torch.float32)
+    first = 0
+    for values in layers:
+        for start in range(0, tokens, _TRANSPOSED_AT_ONCE):
+            block = slice(start, start + _TRANSPOSED_AT_ONCE)
+            result[first : first + values.shape[1], block] = values[block].T
+        first += values.shape[1]
+    return result

@@ -1,0 +1,129 @@
+"""Extend a finished run whose state was kept: by more tokens, or by more models."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ingest.corpus.store import TokenRows, fingerprint
+from ingest.names import GROUPS
+from ingest.raw.warehouse import RawWarehouse
+from ingest.runs.plan import Plan, groups_hash, parts
+from ingest.runs.state import StateFile, StateFolder
+from ingest.settings import state_folder
+from ingest.tables import MOMENTS, PARTS, SCHEMA
+
+Statement = tuple[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A finished run that another one goes on from.
+
+    Attributes:
+        plan: of the run that extends it.
+        state: the finished run's state.
+        n_parts: parts that need not be run again; 0 where models are added, which read all of the text.
+    """
+
+    plan: Plan
+    state: StateFile
+    n_parts: int
+
+
+def find_extension(plan: Plan, rows: TokenRows, raw: RawWarehouse) -> Extension | None:
+    """The latest finished run that a plan extends, if its state is there; the plan then names it as its parent.
+
+    More tokens: the same plan on the first rows of the same corpus. More models: the same plan with the first models.
+    Runs in several passes, with halves, or (for more models) with twins or several sites are computed anew.
+    """
+    if plan.method is None or plan.n_passes > 1 or plan.halves:
+        return None
+    query = (
+        "select runs.run, runs.plan::varchar as plan, parts.state_file, parts.state_hash from raw.runs "
+        "inner join raw.parts using (run) where status = 'finished' and parts.state_file is not null "
+        "order by runs.finished_at desc, parts.part desc"
+    )
+    seen: set[str] = set()
+    for run, text, file, digest in raw.read(query).iter_rows():
+        if run in seen:
+            continue
+        seen.add(run)
+        before = json.loads(text)
+        longer = _with_more_tokens(plan, run, before, rows)
+        found = longer or _with_more_models(plan, run, before)
+        if found is None or found.run == run:
+            continue
+        state = StateFolder(state_folder(raw.path) / run).open(file, digest)
+        if state is not None:
+            return Extension(found, state, len(parts(tuple(before["rounds"]), rows.groups)) if longer else 0)
+    return None
+
+
+def _comparable(plan: dict[str, Any], *, without: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in plan.items() if key not in without | {"parent", "inherited"}}
+
+
+def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenRows) -> Plan | None:
+    own = json.loads(json.dumps(asdict(plan)))
+    free = {"rounds", "tokens_fingerprint", "groups_hash", "place_rows"}
+    if _comparable(own, without=free) != _comparable(before, without=free) or not before["rounds"]:
+        return None
+    n_before = before["rounds"][-1]
+    same = (
+        n_before < plan.n_rows
+        and before["place_rows"] <= plan.place_rows
+        and fingerprint(np.asarray(rows.ids[:n_before])) == before["tokens_fingerprint"]
+        and groups_hash(rows.groups[:n_before]) == before["groups_hash"]
+    )
+    if not same:
+        return None
+    rounds = (*before["rounds"], plan.n_rows)
+    return replace(plan, rounds=rounds, place_rows=before["place_rows"], parent=run)
+
+
+def _with_more_models(plan: Plan, run: str, before: dict[str, Any]) -> Plan | None:
+    own = json.loads(json.dumps(asdict(plan)))
+    count = len(before["models"])
+    free = {"models", "populations", "pairs"}
+    same = (
+        _comparable(own, without=free) == _comparable(before, without=free)
+        and count < len(plan.models) == len(plan.populations)
+        and own["models"][:count] == before["models"]
+        and own["populations"][:count] == before["populations"]
+        and [pair for pair in own["pairs"] if max(pair) < count] == before["pairs"]
+    )
+    return replace(plan, parent=run, inherited=count) if same else None
+
+
+def inherited_rows(plan: Plan, n_parts: int) -> list[Statement]:
+    """Statements that copy what a run takes over from its parent: the ledger and moments of its parts and models."""
+    copy = (
+        f"insert into {SCHEMA}.{{}} by name select * replace (? as run{{}}) from {SCHEMA}.{{}} where run = ? and {{}}"
+    )
+    whose: list[Any] = [plan.run, plan.parent]
+    if n_parts:
+        state = ", null as state_file, null as state_hash"
+        return [
+            (copy.format(PARTS.name, state, PARTS.name, f"part < {n_parts}"), whose),
+            (copy.format(MOMENTS.name, "", MOMENTS.name, f"part < {n_parts}"), whose),
+        ]
+    if plan.inherited:
+        return [(copy.format(MOMENTS.name, "", MOMENTS.name, "true"), whose)]
+    return []
+
+
+def inherited_pairs(plan: Plan, table: str) -> Statement:
+    """The statement that copies the selections of the parent's pairs to a run with more models."""
+    return (
+        f"insert into {SCHEMA}.{table} by name select * replace (? as run) from {SCHEMA}.{table} where run = ?",
+        [plan.run, plan.parent],
+    )
+
+
+def is_one_round(groups: list[int]) -> bool:
+    """Whether the parts hold every group of documents once, in order."""
+    return groups == list(range(GROUPS))

@@ -1,0 +1,78 @@
+"""Judge sketched correlations by exact ones: a block of random units whose products are all computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from ingest.measure.correlation import Shape
+from ingest.measure.sketch import SketchedCovariances
+from ingest.measure.units import Standardised
+
+_UNITS = 64
+
+
+class ProbeBlock:
+    """Exact sums for a few units of every population, the same ones in every pair."""
+
+    def __init__(self, pairs: Sequence[tuple[int, int]], shapes: list[Shape], device: str) -> None:
+        """Choose the units, by the shape of their population alone."""
+        self._shapes = shapes
+        self.units = []
+        for shape in shapes:
+            chosen = torch.randperm(shape.n_units, generator=torch.Generator().manual_seed(shape.n_units))
+            self.units.append(chosen[:_UNITS].sort().values.to(device))
+        self.sums = {(a, b): torch.zeros(len(self.units[a]), len(self.units[b]), device=device) for a, b in pairs}
+
+    def update(self, z: dict[int, list[Tensor]], *, first_new: int = 0) -> None:
+        """Add positions: z of each layer, per population; pairs of populations before `first_new` stay as they are."""
+        new = [pair for pair in self.sums if max(pair) >= first_new]
+        some = {p: self._some(p, z[p]) for p in {p for pair in new for p in pair}}
+        for a, b in new:
+            self.sums[a, b].addmm_(some[a].T, some[b])
+
+    def _some(self, population: int, z: list[Tensor]) -> Tensor:
+        units, width = self.units[population], self._shapes[population].width
+        layers = [values[:, units[units // width == k] % width].float() for k, values in enumerate(z)]
+        return torch.cat(layers, 1)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All sums by name, for a state file."""
+        return {f"{a}.{b}": sums for (a, b), sums in self.sums.items()}
+
+    def rows(
+        self, names: list[str], sites: list[str], spreads: list[Standardised], sketched: SketchedCovariances
+    ) -> pl.DataFrame:
+        """Rows of `raw.probes` without the run.
+
+        Args:
+            names: model of each population.
+            sites: of each population.
+            spreads: of each population.
+            sketched: what is judged.
+        """
+        rows = []
+        for (a, b), sums in self.sums.items():
+            i, j = self.units[a], self.units[b]
+            x, y = spreads[a], spreads[b]
+            scale = (x.sd[i, None] * y.sd[None, j]).cpu()
+            exact = (sums.double() / x.n - torch.outer(x.mean[i], y.mean[j])).cpu() / scale
+            grid_i, grid_j = i.repeat_interleave(len(j)), j.repeat(len(i))
+            found = sketched.group_sums((a, b), grid_i, grid_j).sum(0).view(len(i), len(j)).cpu() / x.n / scale
+            error = (found - exact)[~(x.is_dead[i, None] | y.is_dead[None, j]).cpu()]
+            if len(error):
+                rows.append(
+                    {
+                        "site": sites[a],
+                        "model": names[a],
+                        "other_model": names[b],
+                        "n": len(error),
+                        "bias": float(error.mean()),
+                        "sd": float(error.square().mean().sqrt()),
+                        "max_error": float(error.abs().max()),
+                    }
+                )
+        return pl.DataFrame(rows)
