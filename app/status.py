@@ -20,8 +20,8 @@ from duckdb_tables() where database_name = current_database() order by all
 """
 _RUNS = """
 select r.run, r.study, r.status,
-       r.n_parts * coalesce(r.n_passes, 1) as n_parts, coalesce(p.n_done, 0) as n_parts_done, coalesce(m.n_models, 0) as n_models,
-    r.n_tokens, r.started_at, r.finished_at
+    r.n_parts * coalesce(r.n_passes, 1) as n_parts, coalesce(p.n_done, 0) as n_parts_done,
+    coalesce(m.n_models, 0) as n_models, r.n_tokens, r.started_at, r.finished_at
 from raw.runs as r
 left join (select run, count(*) as n_done from raw.parts group by run) as p using (run)
 left join (select run, count(*) as n_models from raw.models group by run) as m using (run)

@@ -270,7 +270,7 @@ BESTS = Table(
         Column(
             "max_corr",
             "float not null",
-            "that correlation; from sketches, the winner of each sketch has its value read from the other",
+            "that correlation; from sketches, the mean of the two sketches' values of either one's winner",
         ),
         Column("min_layer", "usmallint not null", "layer of the unit with the smallest correlation"),
         Column("min_neuron", "uinteger not null", "unit of the partner model with the smallest correlation"),

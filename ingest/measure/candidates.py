@@ -60,10 +60,9 @@ class Candidates:
     def update(self, left: Tensor, right: Tensor, group: int) -> None:
         """Add positions of one group: z of a and of b, (units, tokens) float32 each, contiguous."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-            pattern = torch.sparse_csr_tensor(
-                self._rows, self.j, torch.zeros(len(self.j), device=left.device), size=self._size
-            )
+            warnings.filterwarnings("ignore", message="Sparse")
+            values = torch.zeros(len(self.j), device=left.device)
+            pattern = torch.sparse_csr_tensor(self._rows, self.j, values, size=self._size, check_invariants=False)
             found = torch.sparse.sampled_addmm(pattern, left, right.T, beta=0.0)
         self.sums[group] += found.values().double()
 

@@ -43,8 +43,10 @@ class RunningTop:
 class RunningBest:
     """The largest value of every row, honest where there are several estimates of it.
 
-    The winner of one estimate is biased upwards, because the choice rests on its error; so its value is read from
-    another estimate, and the values of all winners are averaged. With one estimate this is the maximum.
+    The winner of one estimate is too large by what its error gains from the choice; the winner's value in another
+    estimate is too small by what the true value loses by it. Both are second order in the error, and of the same size:
+    at a maximum, a perturbation lifts the perturbed peak as much as it moves off the true one. So the two are averaged,
+    and the averages over the winners of all estimates. With one estimate this is the maximum.
     """
 
     def __init__(self, n_rows: int, n_estimates: int, device: str) -> None:
@@ -65,7 +67,7 @@ class RunningBest:
     @property
     def value(self) -> Tensor:
         """The largest value of every row, -inf where none was offered."""
-        return self._value.mean(0)
+        return (self._largest + self._value).mean(0) / 2
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything by name, for a state file."""

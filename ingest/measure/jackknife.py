@@ -1,7 +1,8 @@
 """Standard errors of correlations from sums over groups of documents: the delete-a-group jackknife of Fisher's z.
 
 Groups differ in size, so it is the delete-m_j jackknife (Busing, Meijer and van der Leeden 1999): with h = n / n_g,
-pseudo-values h z - (h - 1) z_without_g and variance mean((pseudo-value - their mean)^2 / (h - 1)).
+pseudo-values h z - (h - 1) z_without_g, their mean weighted by 1 / h, and variance
+mean((pseudo-value - weighted mean)^2 / (h - 1)).
 """
 
 from __future__ import annotations
@@ -70,5 +71,5 @@ def influences(sums: GroupSums) -> tuple[Tensor, int]:
     without = _fisher(total - n, *(s.sum(0) - s for s in kept))
     h = total / n
     pseudo = h * whole - (h - 1) * without
-    result[:, present] = ((pseudo - pseudo.mean(0)) / (n_groups * (h - 1)).sqrt()).T
+    result[:, present] = ((pseudo - (pseudo / h).sum(0)) / (n_groups * (h - 1)).sqrt()).T
     return result, n_groups

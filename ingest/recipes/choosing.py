@@ -22,8 +22,10 @@ def most_correlated(
 
 
 def offer_top(cross: CrossMoments, tops: dict[tuple[int, int], RunningTop], spreads: Sequence[Standardised]) -> None:
-    """Offer the correlations of all tiles at hand to the tops of both directions."""
+    """Offer the correlations of the tiles at hand to the tops of both directions, where they are wanted."""
     for tile, sums in cross.sums.items():
+        if (tile.a, tile.b) not in tops:
+            continue
         a, b = spreads[tile.a], spreads[tile.b]
         rows = cross.shapes[tile.a].layer(tile.layer)
         columns = cross.shapes[tile.b].layers(tile.first, tile.last)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from ingest.measure.correlation import Shape
-from ingest.recipes.subjects import Subject
+import torch
+
+from ingest.measure.candidates import Candidates
+from ingest.measure.correlation import CrossMoments, Shape, Tile
+from ingest.measure.moments import Moments
+from ingest.measure.sketch import CountSketch
+from ingest.measure.units import Place, UnitSums
+from ingest.names import GROUPS
 from ingest.runs.plan import Method, MethodName
 from ingest.study import Measure
 
@@ -18,22 +25,34 @@ class Rates:
 
     Attributes:
         forward: FLOPs per second of the models' forward passes.
-        product: FLOPs per second of large matrix products of standardised activations.
-        element: elements per second that are read, changed and written in memory.
-        sampled: multiply-adds per second of single products of units.
+        product: FLOPs per second of sums of products of all pairs.
+        moments: activations per second that moments are taken of.
+        standardise: activations per second that are standardised and summed.
+        sketch: activations per second that go into both sketches.
+        turn: activations per second that are put side by side for candidates.
+        sampled: products of two units per second, one position each.
+        select: correlations per second that are ranked.
     """
 
     forward: float
     product: float
-    element: float
+    moments: float
+    standardise: float
+    sketch: float
+    turn: float
     sampled: float
+    select: float
+
+    def times(self, factor: float) -> Rates:
+        """Of that many equal machines."""
+        return Rates(*(factor * rate for rate in vars(self).values()))
 
 
-# Orders of magnitude, enough to choose a method by: the choice must not depend on how busy a machine is.
-NOMINAL = {
-    "cpu": Rates(forward=4e10, product=9e10, element=4e8, sampled=4e9),  # per thread
-    "cuda": Rates(forward=2e14, product=5e14, element=2e11, sampled=2e11),
-}
+# Orders of magnitude, enough to choose a method by: the choice must not depend on how busy a machine is. A CPU's are
+# per thread; an H200's assume float32 forward passes at 60% of its 67 TFLOP/s, half-precision products at 65% of its
+# 989 TFLOP/s, and 4.8 TB/s of memory traffic. None of them was measured on an H200.
+CPU_THREAD = Rates(4e10, 9e10, 2e8, 3e8, 3e8, 5e8, 4e9, 5e7)
+H200 = Rates(4e13, 6.4e14, 3e10, 2e11, 1e11, 2e11, 2e11, 2e10)
 
 
 @dataclass(frozen=True)
@@ -42,50 +61,40 @@ class Work:
 
     Attributes:
         forward_flops: of all models' forward passes, per token.
-        units: units of each population, twins too.
-        widths: units per layer of each population.
-        layers: layers of each population.
+        shapes: of all populations, twins too.
         pairs: of populations.
-        twins: pairs with twins.
+        tiles: of all pairs.
         n_tokens: positions of the corpus.
         draws: rotations per layer.
-        moments: elements per token that moments are taken of.
-        is_shifted: whether the shift floor is measured.
+        moments: activations per token that moments are taken of.
+        sketched_twice: units whose shifted sketch is kept as well.
+        floor_pairs: pairs with shifted partners and with twins.
     """
 
     forward_flops: float
-    units: tuple[int, ...]
-    widths: tuple[int, ...]
-    layers: tuple[int, ...]
+    shapes: tuple[Shape, ...]
     pairs: tuple[tuple[int, int], ...]
+    tiles: tuple[Tile, ...]
     n_tokens: int
     draws: int
     moments: int
-    is_shifted: bool
+    sketched_twice: int
+    floor_pairs: tuple[tuple[int, int], ...]
 
-    @classmethod
-    def of_subjects(
-        cls,
-        subjects: Sequence[Subject],
-        shapes: Sequence[Shape],
-        pairs: Sequence[tuple[int, int]],
-        measure: Measure,
-        *,
-        n_tokens: int,
-        context: int,
-    ) -> Work:
-        """The work of a study whose models are loaded."""
-        return cls(
-            forward_flops=sum(s.forward_flops(context) for s in subjects),
-            units=tuple(s.n_units for s in shapes),
-            widths=tuple(s.width for s in shapes),
-            layers=tuple(s.n_layers for s in shapes),
-            pairs=tuple(pairs),
-            n_tokens=n_tokens,
-            draws=measure.baseline.draws,
-            moments=sum(2 * s.sites.n_neurons for s in subjects) if measure.moments else 0,
-            is_shifted="shift" in measure.floors,
-        )
+    @property
+    def products(self) -> float:
+        """FLOPs per position of the sums of products of all pairs."""
+        return sum(2.0 * self.shapes[t.a].width * self.shapes[t.b].width * (t.last - t.first) for t in self.tiles)
+
+    @property
+    def within(self) -> float:
+        """FLOPs per position of the sums of products within layers."""
+        return sum(2.0 * s.n_units * s.width for s in self.shapes)
+
+    @property
+    def n_units(self) -> int:
+        """Units of all populations."""
+        return sum(s.n_units for s in self.shapes)
 
 
 def method_of(measure: Measure, name: str) -> Method:
@@ -101,43 +110,44 @@ def method_of(measure: Measure, name: str) -> Method:
     )
 
 
-def seconds(work: Work, method: Method, rates: Rates) -> dict[str, float]:
-    """Predicted seconds by component.
+def seconds(work: Work, method: Method, rates: Rates, *, n_passes: int = 1) -> dict[str, float]:
+    """Predicted seconds by component; candidates are taken as two thirds of the most that may be.
 
     Args:
         work: shapes and tokens.
         method: how correlations are computed.
         rates: of the machine.
+        n_passes: times that the text is read.
     """
-    tokens = work.n_tokens
-    units, widths = work.units, work.widths
-    products = sum(2.0 * units[a] * units[b] for a, b in work.pairs)
-    within = sum(2.0 * n * width for n, width in zip(units, widths, strict=True))
+    tokens, estimates = work.n_tokens, 1 if method.name == "exact" else 2
     found = {
-        "forward": tokens * work.forward_flops / rates.forward,
-        "moments": tokens * 12.0 * work.moments / rates.element,
-        "standardise": tokens * 5.0 * sum(units) / rates.element,
+        "forward": n_passes * tokens * work.forward_flops / rates.forward,
+        "moments": tokens * work.moments / rates.moments,
+        "standardise": n_passes * tokens * work.n_units / rates.standardise,
     }
-    estimates = 1
     if method.name == "exact":
-        found["products"] = tokens * (products + within) / rates.product
-    else:
-        estimates = 2
+        found["products"] = tokens * (work.products + work.within) / rates.product
     if method.buckets is not None:
-        found["sketch"] = tokens * 4.0 * sum(units) / rates.element
+        found["sketches"] = tokens * (work.n_units + work.sketched_twice) / rates.sketch
     if method.name == "refined":
         assert method.pilot_tokens is not None
         assert method.max_candidates is not None
-        pairs_in_play = sum(units[a] + units[b] for a, b in work.pairs) * method.max_candidates / 2
-        found["candidates"] = tokens * (pairs_in_play / rates.sampled + sum(units) / rates.element)
+        directed = sum(work.shapes[p].n_units for pair in work.pairs for p in pair)
+        in_play = directed * method.max_candidates / 3
+        found["candidates"] = tokens * (work.n_units / rates.turn + in_play / rates.sampled)
         pilot = min(tokens, method.pilot_tokens)
-        found["pilot"] = pilot * (work.forward_flops / rates.forward + products / rates.product)
-    if method.name != "exact":
-        assert method.buckets is not None
-        found["sketch products"] = 2.0 * method.buckets * (products + within) / rates.product
-    rotations = sum(2.0 * units[a] * units[b] * (widths[a] + widths[b]) * estimates * work.draws for a, b in work.pairs)
-    found["rotations"] = rotations / rates.product
-    found["selections"] = sum(40.0 * units[a] * units[b] * estimates for a, b in work.pairs) / rates.element
+        found["pilot"] = pilot * (work.forward_flops / rates.forward + work.products / rates.product)
+    if method.buckets is not None:
+        floors = sum(2.0 * work.shapes[a].n_units * work.shapes[b].n_units for a, b in work.floor_pairs)
+        mine = 0.0 if method.name == "exact" else work.products + work.within
+        found["sketch products"] = 2.0 * method.buckets * (mine + floors) / rates.product
+    turned = sum(
+        2.0 * width * (t.last - t.first) * work.shapes[t.b].width * work.shapes[t.a].width
+        for t in work.tiles
+        for width in (work.shapes[t.a].width, work.shapes[t.b].width)
+    )
+    found["rotations"] = estimates * work.draws * turned / rates.product
+    found["selections"] = estimates * work.products / rates.select
     return found
 
 
@@ -149,12 +159,12 @@ _WORTH = 2.0
 def choose_method(work: Work, measure: Measure, device: str, threads: int) -> tuple[Method, str]:
     """The method of a study, and why.
 
-    `auto` takes the most accurate method that is not much dearer than the cheapest: exact, then refined, then sketch.
+    `auto` takes the most accurate method that is done soon or not much dearer than the cheapest: exact, then refined,
+    then sketch.
     """
     if measure.correlation != "auto":
         return method_of(measure, measure.correlation), "the study asks for it"
-    base = NOMINAL["cuda" if device.startswith("cuda") else "cpu"]
-    rates = base if device.startswith("cuda") else Rates(*(threads * r for r in vars(base).values()))
+    rates = H200 if device.startswith("cuda") else CPU_THREAD.times(threads)
     total = {
         name: sum(seconds(work, method_of(measure, name), rates).values()) for name in ("exact", "refined", "sketch")
     }
@@ -162,3 +172,68 @@ def choose_method(work: Work, measure: Measure, device: str, threads: int) -> tu
     chosen = next(name for name, t in total.items() if t <= max(_PATIENCE_S, _WORTH * cheapest))
     figures = ", ".join(f"{name} {t:,.0f} s" for name, t in total.items())
     return method_of(measure, chosen), f"auto: {figures} on a nominal machine like this one"
+
+
+def measured_rates(device: str, shape: Shape, forward: float) -> Rates:
+    """Rates of this machine for layers of that width, from a second of trying each kind of work.
+
+    Args:
+        device: torch device.
+        shape: of a typical population; of wide ones only a few layers are tried.
+        forward: FLOPs per second of the models' forward passes, measured by the caller.
+    """
+    tokens = 4096
+    few = Shape(max(1, min(shape.n_layers, 4096 // shape.width)), shape.width)
+    layers = [torch.randn(tokens, few.width, device=device) for _ in range(few.n_layers)]
+    place = Place(*(torch.ones(few.n_units, dtype=torch.float64, device=device) for _ in range(2)))
+    units = UnitSums(place, width=few.width, operand=torch.float32)
+    text = torch.arange(tokens, device=device)
+    z = units.standardise(layers, text)
+    cross = CrossMoments([Tile(0, 0, k, 0, few.n_layers) for k in range(few.n_layers)], [few], device)
+    side = {0: torch.cat(z, 1)}
+    sketch = CountSketch(few, buckets=4096, device=device)
+    slot = torch.randint(4096 // GROUPS, (2, tokens), device=device)
+    sign = torch.ones(2, tokens, device=device)
+    moments = Moments(place.shift, place.shift)
+    stratum = torch.zeros(tokens, dtype=torch.uint8, device=device)
+    i = torch.arange(few.n_units, device=device).repeat(8)
+    candidates = Candidates((0, 0), [few], i, torch.randint(few.n_units, (len(i),), device=device))
+    turned = side[0].T.contiguous()
+    done = tokens * few.n_units
+    scores = turned[:, : min(tokens, few.n_units)]
+
+    def standardise() -> None:
+        units.add(units.standardise(layers, text), 0)
+
+    return Rates(
+        forward=forward,
+        product=_rate(lambda: cross.update(side), 2.0 * done * few.n_units, device),
+        moments=_rate(lambda: moments.update(layers, layers, stratum), 2.0 * done, device),
+        standardise=_rate(standardise, done, device),
+        sketch=_rate(lambda: sketch.update(z, slot, sign, 0), done, device),
+        turn=_rate(lambda: [torch.cat([values.T for values in z]).contiguous()], done, device),
+        sampled=_rate(lambda: candidates.update(turned, turned, 0), float(tokens * len(candidates.i)), device),
+        select=_rate(lambda: scores.topk(50, 1) and scores.topk(50, 1), scores.numel() / 2.0, device),
+    )
+
+
+def _rate(work: Callable[[], object], amount: float, device: str, least: float = 0.5) -> float:
+    """Amount per second of repeated work."""
+    work()
+    _wait(device)
+    started, times = time.perf_counter(), 0
+    while time.perf_counter() - started < least or times < 2:
+        work()
+        _wait(device)
+        times += 1
+    return amount * times / (time.perf_counter() - started)
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def forward_rate(read: Callable[[], object], flops: float, device: str) -> float:
+    """FLOPs per second of one model's forward passes, `flops` each."""
+    return _rate(read, flops, device, least=1.0)

@@ -63,6 +63,18 @@ def find_extension(plan: Plan, rows: TokenRows, raw: RawWarehouse) -> Extension 
     return None
 
 
+def finished_run(plan: Plan, raw: RawWarehouse) -> str | None:
+    """The finished run that has everything a plan asks for, whether it began anew or extended another one."""
+    free = {"rounds", "place_rows"}
+    own = json.loads(json.dumps(asdict(plan)))
+    for run, text in raw.read("select run, plan::varchar from raw.runs where status = 'finished'").iter_rows():
+        before = json.loads(text)
+        if _comparable(own, without=free) == _comparable(before, without=free):
+            same_rows = (before["rounds"] or [0])[-1] == plan.n_rows
+            return str(run) if same_rows else None
+    return None
+
+
 def _comparable(plan: dict[str, Any], *, without: set[str]) -> dict[str, Any]:
     return {key: value for key, value in plan.items() if key not in without | {"parent", "inherited"}}
 

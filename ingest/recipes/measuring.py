@@ -13,7 +13,7 @@ from ingest.corpus.store import TokenRows, store_corpus
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.raw.warehouse import RawWarehouse
-from ingest.recipes.extending import find_extension, inherited_rows
+from ingest.recipes.extending import find_extension, finished_run, inherited_rows
 from ingest.recipes.opening import opening_rows
 from ingest.recipes.planning import plan_run, threads_of
 from ingest.recipes.running import Run
@@ -51,6 +51,10 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
     _refuse_other_weights(raw, subjects)
     rows = _token_rows(study, vocabulary, subjects, raw.path, say)
     planned = plan_run(study, vocabulary, subjects, rows, say)
+    finished = finished_run(planned.plan, raw)
+    if finished is not None:
+        StateFolder(state_folder(raw.path) / finished).trim(study.measure.keep_state)
+        return finished, True
     extension = find_extension(planned.plan, rows, raw) if rows is not None else None
     if extension is not None:
         planned = replace(planned, plan=extension.plan)
@@ -59,9 +63,6 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
     state = StateFolder(state_folder(raw.path) / plan.run)
     with state.lock():
         stored = raw.read("select status from raw.runs where run = ?", [plan.run])
-        if len(stored) and stored["status"][0] == "finished":
-            state.delete()  # left behind if the process was killed between the last write and here
-            return plan.run, True
         if not len(stored):
             copied = inherited_rows(plan, extension.n_parts) if extension is not None else ()
             raw.write(opening_rows(study, planned, subjects, rows), before=copied)
@@ -69,8 +70,7 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")
             Run(planned, subjects, rows, vocabulary, raw, state, say, extension).measure()
-        if state.size() > study.measure.keep_state * 1e9 or plan.method is None:
-            state.delete()
+        state.trim(study.measure.keep_state if plan.method is not None else 0.0)
     return plan.run, False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psutil
 import torch
@@ -11,7 +12,9 @@ from ingest.errors import InputError
 from ingest.measure.correlation import Shape, Tile
 from ingest.measure.followed import FOLLOWED
 from ingest.names import GROUPS
+from ingest.recipes.costs import Work
 from ingest.runs.plan import Method
+from ingest.study import Study
 from ingest.tables import TOP_PARTNERS
 
 _SHARE = 0.75
@@ -32,40 +35,79 @@ def tile_bytes(tile: Tile, shapes: Sequence[Shape], *, halves: bool) -> int:
     return 2 * size if halves else size
 
 
-def standing_bytes(
-    pairs: Sequence[tuple[int, int]],
-    shapes: Sequence[Shape],
-    method: Method,
-    *,
-    batch_tokens: int,
-    n_shifted: int,
-    draws: int,
-) -> int:
+def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
     """Bytes that a run holds besides the exact sums of tiles.
 
     Args:
-        pairs: of populations.
-        shapes: of all populations.
+        work: shapes of the study.
         method: how correlations are computed.
         batch_tokens: positions of one batch.
-        n_shifted: populations whose shifted sketches are kept.
-        draws: rotations per layer.
     """
+    shapes, pairs = work.shapes, work.pairs
     units = [shape.n_units for shape in shapes]
     # Activations of one model, and z of all of them, twice while they are put side by side.
     batch = _FLOAT * batch_tokens * (2 * max(units, default=0) + 2 * sum(units))
     sums = 2 * 8 * GROUPS * sum(units)
     within = _FLOAT * sum(s.n_units * s.width for s in shapes) if method.name == "exact" else 0
-    sketches = 2 * _FLOAT * (method.buckets or 0) * (sum(units) + sum(units[:n_shifted]))
-    selected = sum((12 * 2 * TOP_PARTNERS + 8 * (draws + 2)) * (units[a] + units[b]) for a, b in pairs)
+    sketches = 2 * _FLOAT * (method.buckets or 0) * (sum(units) + work.sketched_twice)
+    selected = sum((12 * 2 * TOP_PARTNERS + 8 * (work.draws + 2)) * (units[a] + units[b]) for a, b in pairs)
     each = (method.max_candidates or 0) if method.name == "refined" else FOLLOWED if method.name == "exact" else 0
     followed = sum((_FLOAT * 2 * GROUPS + 16) * each * (units[a] + units[b]) for a, b in pairs)
-    return batch + sums + within + sketches + selected + followed + working_bytes(pairs, shapes)
+    # Selecting from one tile takes a handful of matrices of its size.
+    working = max((6 * _FLOAT * shapes[a].width * shapes[b].n_units for a, b in pairs), default=0)
+    return batch + sums + within + sketches + selected + followed + working
 
 
-def working_bytes(pairs: Sequence[tuple[int, int]], shapes: Sequence[Shape]) -> int:
-    """Bytes that selecting from one tile takes: a handful of matrices of its size."""
-    return max((6 * _FLOAT * shapes[a].width * shapes[b].n_units for a, b in pairs), default=0)
+@dataclass(frozen=True)
+class Share:
+    """How a run's sums share the memory.
+
+    Attributes:
+        passes: the exact tiles of each pass; one empty pass without exact sums.
+        pilot_passes: the tiles of each pass over a refined run's pilot; empty otherwise.
+        memory: bytes that the run holds at most, networks and the process itself not counted.
+    """
+
+    passes: list[list[Tile]]
+    pilot_passes: list[list[Tile]]
+    memory: int
+
+
+def share_memory(study: Study, work: Work, method: Method | None, *, batch_tokens: int, room: int) -> Share:
+    """Spread a run's sums over passes.
+
+    Args:
+        study: which may ask for halves.
+        work: shapes of the study.
+        method: how correlations are computed; None without correlations.
+        batch_tokens: positions of one batch.
+        room: bytes that the run may hold.
+
+    Raises:
+        InputError: if it does not fit.
+    """
+    if method is None:
+        return Share([[]], [], 0)
+    standing = standing_bytes(work, method, batch_tokens=batch_tokens)
+    left = room - standing
+    halves = "split-half" in study.measure.validation
+    if left < 0:
+        raise InputError(
+            f"sketches, selections and one batch need {standing / 1e9:.1f} GB and {room / 1e9:.1f} are allowed: lower "
+            "[measure.sketch] buckets or [device] batch_rows, take fewer models, or raise [device] memory"
+        )
+    if method.name == "sketch":
+        return Share([[]], [], standing)
+    spread = passes(work.tiles, work.shapes, left, halves=halves and method.name == "exact")
+    most = max(sum(tile_bytes(t, work.shapes, halves=halves and method.name == "exact") for t in p) for p in spread)
+    if method.name == "refined":
+        return Share([[]], spread, standing + most)
+    if halves and len(spread) > 1:
+        raise InputError(
+            "split-half needs all exact sums in memory at once: raise [device] memory, leave split-half out, "
+            'or set correlation = "sketch"'
+        )
+    return Share(spread, [], standing + most)
 
 
 def passes(tiles: Sequence[Tile], shapes: Sequence[Shape], room: int, *, halves: bool) -> list[list[Tile]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -217,7 +218,7 @@ class Selections:
         random = np.random.default_rng([self._plan.baseline_seed, a, b])
         uniform = torch.from_numpy(random.random(self._shapes[a].n_units))
         largest: Tensor = torch.special.ndtri(uniform ** (1 / self._shapes[b].n_units))
-        return (largest / n**0.5).to(self._plan.device)
+        return (largest / math.sqrt(n)).to(self._plan.device)
 
     def _sketched_floors(self, sums: Accumulators, spreads: list[Standardised]) -> Frames:
         """Largest correlations with partners moved along the text, and with random-weight twins."""

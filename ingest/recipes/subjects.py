@@ -13,6 +13,7 @@ from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.measure.weights import vocabulary_power_sums, weight_columns
 from ingest.names import Identity
+from ingest.recipes.shapes import ModelShape
 from ingest.study import Model, Study
 from ingest.subject.bridge import ProcessedWeights, find_sites, open_bridge, parity_error, processed_weights
 from ingest.subject.load import default_family, load_network, weights_hash
@@ -53,11 +54,20 @@ class Subject:
     weights: pl.DataFrame
     vocabulary_sums: pl.DataFrame
 
-    def forward_flops(self, context: int) -> float:
-        """FLOPs of a forward pass per token: two per weight of the blocks, and attention over half a row."""
+    @property
+    def shape(self) -> ModelShape:
+        """The model as far as its cost goes."""
         blocks = [self.network.get_submodule(path) for path in self.sites.blocks]
-        weights = sum(p.numel() for block in blocks for p in block.parameters())
-        return 2.0 * weights + 2.0 * context * self.sites.d_model * len(blocks)
+        return ModelShape(
+            identity=self.identity,
+            architecture=type(self.network).__name__,
+            n_layers=self.sites.n_layers,
+            d_model=self.sites.d_model,
+            d_mlp=self.sites.d_mlp,
+            d_heads=self.sites.d_heads,
+            block_weights=sum(p.numel() for block in blocks for p in block.parameters()),
+            weights=sum(p.numel() for p in self.network.parameters()),
+        )
 
     def twin(self) -> Subject:
         """The same architecture with random weights, drawn as before training."""

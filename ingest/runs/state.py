@@ -105,9 +105,11 @@ class StateFolder:
             if file.name != name:
                 file.unlink()
 
-    def size(self) -> int:
-        """Bytes on disk."""
-        return sum(file.stat().st_size for file in self.folder.glob("*")) if self.folder.is_dir() else 0
+    def trim(self, gigabytes: float) -> None:
+        """Delete the folder if it holds more than that, or nothing may be kept."""
+        held = sum(file.stat().st_size for file in self.folder.glob("*")) if self.folder.is_dir() else 0
+        if held > gigabytes * 1e9:
+            self.delete()
 
     def delete(self) -> None:
         """Delete the folder."""

@@ -55,17 +55,6 @@ class Sites:
         """Neurons of all layers."""
         return self.n_layers * self.d_mlp
 
-    def width(self, site: Site) -> int:
-        """Units per layer at a site.
-
-        Raises:
-            ValueError: if the model has no such site.
-        """
-        width = {"mlp": self.d_mlp, "resid": self.d_model, "head_z": self.d_heads}[site]
-        if width is None:
-            raise ValueError("its attention has no one output projection")
-        return width
-
 
 @dataclass(frozen=True)
 class Activations:

@@ -27,7 +27,7 @@ create table raw.runs (run varchar, study varchar, status varchar, n_parts uinte
     started_at timestamptz, finished_at timestamptz);
 create table raw.parts (run varchar, part uinteger);
 create table raw.models (run varchar, model varchar);
-insert into raw.runs values ('r1', 's', 'running', 3, 100, now(), null);
+insert into raw.runs values ('r1', 's', 'running', 3, 1, 100, now(), null);
 insert into raw.parts values ('r1', 0), ('r1', 1);
 insert into raw.models values ('r1', 'm');
 """

@@ -1,0 +1,152 @@
+"""Shapes of a study's models, from their loaded networks or from their config.json alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from ingest.errors import InputError, first_line
+from ingest.measure.correlation import Shape, depth_tiles
+from ingest.names import Identity, Site
+from ingest.recipes.costs import Work
+from ingest.runs.plan import PlannedPopulation
+from ingest.study import Measure, Model, Study
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """A model as far as its cost goes.
+
+    Attributes:
+        identity: name, family, seed and step.
+        architecture: class of the Hugging Face model.
+        n_layers: blocks.
+        d_model: width of the residual stream.
+        d_mlp: neurons per layer.
+        d_heads: heads times width of a head; None where no one projection reads them.
+        block_weights: parameters of all blocks.
+        weights: parameters of the whole model.
+    """
+
+    identity: Identity
+    architecture: str
+    n_layers: int
+    d_model: int
+    d_mlp: int
+    d_heads: int | None
+    block_weights: int
+    weights: int
+
+    def width(self, site: Site) -> int:
+        """Units per layer at a site.
+
+        Raises:
+            InputError: if the model has no such site.
+        """
+        width = {"mlp": self.d_mlp, "resid": self.d_model, "head_z": self.d_heads}[site]
+        if width is None:
+            raise InputError(
+                f"model {self.identity.name} has no site {site}: its attention has no one output projection; "
+                f"leave {site} out of sites"
+            )
+        return width
+
+    def forward_flops(self, context: int) -> float:
+        """FLOPs of a forward pass per token: two per weight of the blocks, and attention over half a row."""
+        return 2.0 * self.block_weights + 2.0 * context * self.d_model * self.n_layers
+
+
+def shape_from_config(model: Model, folder: Path) -> ModelShape:
+    """The shape of a model whose weights need not be there.
+
+    Raises:
+        InputError: if its config.json describes no causal language model with MLPs.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder)
+        with torch.device("meta"):
+            network = AutoModelForCausalLM.from_config(config)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"model {model.name}: {folder} has no usable config.json: {first_line(error)}") from None
+    n_layers, d_model = int(config.num_hidden_layers), int(config.hidden_size)
+    stacks = [m for m in network.modules() if isinstance(m, nn.ModuleList) and len(m) == n_layers]
+    if not stacks:
+        raise InputError(f"model {model.name}: no stack of {n_layers} blocks was found in {config.model_type}")
+    given = [getattr(config, key, None) for key in ("intermediate_size", "n_inner", "ffn_dim", "ffn_hidden_size")]
+    d_mlp = next((int(width) for width in given if isinstance(width, int)), 4 * d_model)
+    return ModelShape(
+        identity=Identity(model.name, model.model_family or f"{config.model_type}", model.seed, model.step),
+        architecture=type(network).__name__,
+        n_layers=n_layers,
+        d_model=d_model,
+        d_mlp=d_mlp,
+        d_heads=d_model,
+        block_weights=sum(p.numel() for p in stacks[0].parameters()),
+        weights=sum(p.numel() for p in network.parameters()),
+    )
+
+
+def populations_of(
+    measure: Measure, models: list[ModelShape], pairs: tuple[tuple[int, int], ...]
+) -> tuple[list[PlannedPopulation], tuple[tuple[int, int], ...]]:
+    """What is correlated, models at every site and then their twins, and the pairs of it.
+
+    Raises:
+        InputError: if a model lacks a site.
+    """
+    populations = [
+        PlannedPopulation(index, site, model.n_layers, model.width(site))
+        for site in measure.sites
+        for index, model in enumerate(models)
+    ]
+    count = len(models)
+    everywhere = tuple((s * count + a, s * count + b) for s in range(len(measure.sites)) for a, b in pairs)
+    if "twin" not in measure.floors or not pairs:
+        return populations, everywhere
+    # One twin for all models of the same architecture and shape.
+    twins: dict[tuple[object, ...], int] = {}
+    found = list(populations)
+    for index, planned in enumerate(populations):
+        kind = (models[planned.model].architecture, planned.site, planned.n_layers, planned.width)
+        if kind not in twins:
+            twins[kind] = len(found)
+            found.append(PlannedPopulation(planned.model, planned.site, planned.n_layers, planned.width, is_twin=True))
+        found[index] = PlannedPopulation(planned.model, planned.site, planned.n_layers, planned.width, twin=twins[kind])
+    return found, everywhere
+
+
+def twin_pairs(populations: list[PlannedPopulation], pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+    """Pairs (population, twin of a partner), each once."""
+    sides = {side for a, b in pairs for side in ((a, populations[b].twin), (b, populations[a].twin))}
+    return sorted((a, twin) for a, twin in sides if twin is not None)
+
+
+def work_of(
+    study: Study,
+    models: list[ModelShape],
+    populations: list[PlannedPopulation],
+    pairs: tuple[tuple[int, int], ...],
+    *,
+    n_tokens: int,
+    context: int,
+) -> Work:
+    """What a study has to do."""
+    shapes = [Shape(p.n_layers, p.width) for p in populations]
+    ours = sum(s.n_units for p, s in zip(populations, shapes, strict=True) if not p.is_twin)
+    twins = {p.model for p in populations if p.is_twin}
+    shifted = "shift" in study.measure.floors
+    return Work(
+        forward_flops=sum(m.forward_flops(context) for m in [*models, *(models[index] for index in twins)]),
+        shapes=tuple(shapes),
+        pairs=pairs,
+        tiles=tuple(t for pair in pairs for t in depth_tiles(pair, shapes, study.pairs.depth_window)),
+        n_tokens=n_tokens,
+        draws=study.measure.baseline.draws,
+        moments=sum(2 * m.n_layers * m.d_mlp for m in models) if study.measure.moments else 0,
+        sketched_twice=ours if shifted else 0,
+        floor_pairs=(*(pairs if shifted else ()), *twin_pairs(populations, pairs)),
+    )
