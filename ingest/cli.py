@@ -69,6 +69,29 @@ def ingest(study: Path, warehouse: Path | None) -> None:
 
 
 @cli.command()
+@click.argument("study", type=click.Path(path_type=Path))
+@click.option(
+    "--on",
+    "machine",
+    type=click.Choice(["here", "h200"]),
+    default="here",
+    show_default=True,
+    help="Machine the time is for: this one, tried for a few seconds, or an H200 by its data sheet.",
+)
+@click.option(
+    "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Equal devices that share it."
+)
+def plan(study: Path, machine: str, devices: int) -> None:
+    """What STUDY would cost: passes, FLOPs, memory, time, bytes; needs each model's config.json, writes nothing."""
+    from ingest.study import read_study
+
+    checked = read_study(study)
+    from ingest.recipes.estimate import print_estimate
+
+    print_estimate(checked, machine=machine, devices=devices, say=click.echo)
+
+
+@cli.command()
 @_WAREHOUSE
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental tables too.")
 @click.option("--vars", "variables", default=None, help="dbt vars as YAML, such as '{universal_threshold: 0.4}'.")

@@ -3,8 +3,9 @@
 Every position gets a random bucket h(t) and a random sign s(t), and S[h(t), i] += s(t) z_i(t). Then S_i . S_j estimates
 sum z_i z_j without bias, with variance (1 + rho^2 - 2 sum x^2 y^2) / buckets for unit vectors x and y (Charikar, Chen
 and Farach-Colton 2002; the variance as for the tug-of-war sketch). Two independent sketches are kept, so that a value
-can be read from another one than the one that chose it. Each group of documents has buckets of its own: the sums over a
-group are then products of its slice, at no cost in variance.
+can be read from another one than the one that chose it. Each group of documents has buckets of its own, in proportion
+to its size: the sums over a group are then products of its slice, and the variance stays what it is unless a unit
+speaks in a few groups only.
 """
 
 from __future__ import annotations
@@ -22,13 +23,24 @@ from ingest.names import GROUPS
 SKETCHES = 2
 
 
+def bucket_starts(group_sizes: Sequence[int], buckets: int) -> tuple[int, ...]:
+    """First bucket of each group's slice, and the end: buckets in proportion to the groups' rows.
+
+    Args:
+        group_sizes: rows of each group.
+        buckets: of one sketch.
+    """
+    ends = np.cumsum(group_sizes)
+    return (0, *(int(end) for end in np.round(ends * (buckets / ends[-1]))))
+
+
 def bucket_and_sign(rows: Sequence[int], *, context: int, buckets: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Bucket within its group's slice and sign of every position of some rows, from a counter-based generator.
+    """Bucket and sign of every position of some rows of one group, from a counter-based generator.
 
     Args:
         rows: numbers of the rows in the corpus; a row's numbers depend on nothing else.
         context: tokens per row.
-        buckets: of one sketch, all groups together.
+        buckets: in the group's slice.
         seed: of the hash.
 
     Returns:
@@ -38,7 +50,7 @@ def bucket_and_sign(rows: Sequence[int], *, context: int, buckets: int, seed: in
     sign = np.empty((SKETCHES, len(rows), context), np.float32)
     for place, row in enumerate(rows):
         random = np.random.Generator(np.random.Philox(key=[seed, row]))
-        slot[:, place] = random.integers(0, buckets // GROUPS, (SKETCHES, context))
+        slot[:, place] = random.integers(0, max(1, buckets), (SKETCHES, context))
         sign[:, place] = random.integers(0, 2, (SKETCHES, context), dtype=np.int8) * 2 - 1
     return torch.from_numpy(slot).flatten(1), torch.from_numpy(sign).flatten(1)
 
@@ -51,10 +63,11 @@ class CountSketch:
         ones: the sketch of the constant 1, float32 (sketches, buckets).
     """
 
-    def __init__(self, shape: Shape, *, buckets: int, device: str) -> None:
-        """Start at zero; `buckets` is a multiple of the groups."""
+    def __init__(self, shape: Shape, *, starts: Sequence[int], device: str) -> None:
+        """Start at zero; `starts` are the groups' first buckets and the end."""
         self.shape = shape
-        self.buckets = buckets
+        self._starts = tuple(starts)
+        buckets = self._starts[-1]
         self.table = torch.zeros(SKETCHES, shape.n_layers, buckets, shape.width, device=device)
         self.ones = torch.zeros(SKETCHES, buckets, device=device)
 
@@ -76,8 +89,7 @@ class CountSketch:
 
     def part(self, first: int, last: int) -> slice:
         """Buckets of the groups [first, last)."""
-        each = self.buckets // GROUPS
-        return slice(first * each, last * each)
+        return slice(self._starts[first], self._starts[last])
 
     def centred(self, sketch: int, layer: int, spread: Standardised, groups: slice) -> Tensor:
         """Sketch of z - mean over some groups, (buckets, width)."""

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 from ingest.measure.candidates import Candidates
-from ingest.measure.correlation import CrossMoments, LayerMoments, Shape, Tile
+from ingest.measure.correlation import CrossMoments, Shape, Tile
 from ingest.measure.followed import CHOOSING, Followed
-from ingest.measure.sketch import CountSketch
 from ingest.measure.units import UnitSums
 from ingest.recipes.choosing import most_correlated
-from ingest.recipes.probes import ProbeBlock
+from ingest.recipes.standing import Standing
 from ingest.runs.plan import Plan
 from ingest.runs.state import StateFile
 
@@ -36,13 +35,10 @@ class Accumulators:
     Attributes:
         units: per population, sums of z.
         cross: exact sums of the pass's tiles.
-        within: exact sums within layers, taken in the first pass.
+        standing: what is taken once, in the first pass.
         halved: copies of the exact sums over the first half of the documents, where halves are measured.
         followed: likely winners per ordered pair of an exact run.
         candidates: per pair of a refined run.
-        sketches: per population.
-        shifted: per population, sketches of the positions before.
-        probe: exact sums for a block of units, against which sketches are judged.
     """
 
     def __init__(
@@ -51,7 +47,7 @@ class Accumulators:
         shapes: list[Shape],
         units: list[UnitSums],
         tiles: Sequence[Tile],
-        within: LayerMoments | None,
+        standing: Standing | None,
     ) -> None:
         """Start at zero.
 
@@ -60,40 +56,35 @@ class Accumulators:
             shapes: of all populations.
             units: their sums, which go on through all passes.
             tiles: exact ones of this pass.
-            within: sums within layers of the first pass; None in that pass, which takes all that is needed once.
+            standing: what the first pass took; None in that pass.
         """
         assert plan.method is not None
         self._plan = plan
         self._shapes = shapes
         self.units = units
-        self._is_first = is_first = within is None
+        self.is_first = standing is None
         device = plan.device
-        ours = [p for p, population in enumerate(plan.populations) if not population.is_twin]
+        self.standing = standing if standing is not None else Standing.empty(plan, shapes)
         self.cross = CrossMoments(tiles, shapes, device) if tiles else None
-        if within is None and tiles:
-            within = LayerMoments(shapes[: len(ours)], device)
-        self.within = within
         pairs = sorted({(t.a, t.b) for t in tiles})
         self.followed = [Followed(*side, shapes, device) for a, b in pairs for side in ((a, b), (b, a))]
         self.halved: list[Tensor] = []
         if self.cross is not None and plan.halves:
             self.halved = [torch.zeros_like(sums) for sums in self._exact()]
         self.candidates: list[Candidates] = []
-        self.sketches: list[CountSketch] = []
-        self.shifted: list[CountSketch] = []
-        if plan.method.buckets is not None and is_first:
-            self.sketches = [CountSketch(s, buckets=plan.method.buckets, device=device) for s in shapes]
-            if "shift" in plan.floors:
-                self.shifted = [CountSketch(shapes[p], buckets=plan.method.buckets, device=device) for p in ours]
-        self.probe = ProbeBlock(plan.pairs, shapes, device) if plan.method.name != "exact" and is_first else None
+
+    @property
+    def is_sketching(self) -> bool:
+        """Whether positions of this pass go into sketches."""
+        return self.is_first and bool(self.standing.sketches)
 
     @property
     def wants(self) -> set[int]:
         """Populations whose activations this pass needs."""
-        if not self._is_first:
+        if not self.is_first:
             return self.cross.populations if self.cross is not None else set()
         new = set(range(self._plan.inherited, len(self._shapes)))
-        in_products = self.cross is not None or self.candidates or self.probe is not None
+        in_products = self.cross is not None or self.candidates or self.standing.probe is not None
         return new | {p for pair in self._plan.pairs if self._is_new(pair) and in_products for p in pair}
 
     def _is_new(self, populations: Iterable[int]) -> bool:
@@ -108,24 +99,25 @@ class Accumulators:
             hashed: buckets and signs of the positions, where there are sketches.
             group: of documents.
         """
+        within = self.standing.within
         for index, layers in z.items():
             if not self._is_new([index]):
                 continue
-            if self._is_first:
+            if self.is_first:
                 self.units[index].add(layers, group)
-            if self._is_first and self.within is not None and index < len(self.within.sums):
-                self.within.update(index, layers)
+            if self.is_first and within is not None and index < len(within.sums):
+                within.update(index, layers)
             if hashed is not None:
-                self.sketches[index].update(layers, hashed.slot, hashed.sign, group)
-                if index < len(self.shifted):
+                self.standing.sketches[index].update(layers, hashed.slot, hashed.sign, group)
+                if index < len(self.standing.shifted):
                     # A position's values in another one's bucket: the partner moved along the text.
                     moved = hashed.slot.roll(hashed.shift, 1), hashed.sign.roll(hashed.shift, 1)
-                    self.shifted[index].update(layers, *moved, group)
+                    self.standing.shifted[index].update(layers, *moved, group)
         if self.cross is not None:
             values = {index: torch.cat(layers, 1) for index, layers in z.items()}
             self.cross.update(values, first_new=self._plan.inherited)
-        if self.probe is not None:
-            self.probe.update(z, first_new=self._plan.inherited)
+        if self.is_first and self.standing.probe is not None:
+            self.standing.probe.update(z, first_new=self._plan.inherited)
         if self.candidates:
             new = [c for c in self.candidates if self._is_new(c.pair)]
             turned = {index: _transposed(z[index]) for index in {p for c in new for p in c.pair}}
@@ -148,32 +140,32 @@ class Accumulators:
 
     def _exact(self) -> list[Tensor]:
         assert self.cross is not None
-        assert self.within is not None
-        return [*self.cross.sums.values(), *self.within.sums]
+        assert self.standing.within is not None
+        return [*self.cross.sums.values(), *self.standing.within.sums]
 
     def keep_half(self) -> None:
         """Remember the exact sums of the first half of the documents."""
-        for half, sums in zip(self.halved, self._exact(), strict=False):
+        for half, sums in zip(self.halved, self._exact() if self.halved else [], strict=True):
             half.copy_(sums)
 
     def leave_second_half(self) -> None:
         """Take the first half off the exact sums."""
-        for half, sums in zip(self.halved, self._exact(), strict=False):
+        for half, sums in zip(self.halved, self._exact() if self.halved else [], strict=True):
             sums.sub_(half)
 
     def _named(self) -> dict[str, dict[str, Tensor]]:
         named: dict[str, dict[str, Tensor]] = {}
         if self.cross is not None:
             named["cross"] = self.cross.tensors()
-        if self.within is not None:
-            named["within"] = self.within.tensors()
+        if self.standing.within is not None:
+            named["within"] = self.standing.within.tensors()
         if self.halved:
             named["half"] = {str(index): half for index, half in enumerate(self.halved)}
-        if self.probe is not None:
-            named["probe"] = self.probe.tensors()
+        if self.standing.probe is not None:
+            named["probe"] = self.standing.probe.tensors()
         named |= {f"followed.{f.a}.{f.b}": f.tensors() for f in self.followed}
         named |= {f"candidates.{c.pair[0]}.{c.pair[1]}": c.tensors() for c in self.candidates}
-        for kind, sketches in (("sketch", self.sketches), ("shifted", self.shifted)):
+        for kind, sketches in (("sketch", self.standing.sketches), ("shifted", self.standing.shifted)):
             named |= {f"{kind}.{index}": sketch.tensors() for index, sketch in enumerate(sketches)}
         return named
 

@@ -153,25 +153,35 @@ def seconds(work: Work, method: Method, rates: Rates, *, n_passes: int = 1) -> d
 
 # Below this, the answer without an error of its own is worth the wait.
 _PATIENCE_S = 900.0
-_WORTH = 2.0
+_WORTH = 2.5
 
 
-def choose_method(work: Work, measure: Measure, device: str, threads: int) -> tuple[Method, str]:
+def choose_method(
+    work: Work, measure: Measure, device: str, threads: int, fits: Callable[[Method], bool]
+) -> tuple[Method, str]:
     """The method of a study, and why.
 
-    `auto` takes the most accurate method that is done soon or not much dearer than the cheapest: exact, then refined,
-    then sketch.
+    `auto` takes the most accurate method that fits in memory and is done soon, or is not much dearer than the cheapest:
+    exact, then refined, then sketch.
+
+    Args:
+        work: shapes and tokens.
+        measure: what the study asks for.
+        device: torch device.
+        threads: CPU threads.
+        fits: whether a method fits in memory.
     """
     if measure.correlation != "auto":
         return method_of(measure, measure.correlation), "the study asks for it"
     rates = H200 if device.startswith("cuda") else CPU_THREAD.times(threads)
-    total = {
-        name: sum(seconds(work, method_of(measure, name), rates).values()) for name in ("exact", "refined", "sketch")
-    }
-    cheapest = min(total.values())
-    chosen = next(name for name, t in total.items() if t <= max(_PATIENCE_S, _WORTH * cheapest))
-    figures = ", ".join(f"{name} {t:,.0f} s" for name, t in total.items())
-    return method_of(measure, chosen), f"auto: {figures} on a nominal machine like this one"
+    methods = {name: method_of(measure, name) for name in ("exact", "refined", "sketch")}
+    total = {name: sum(seconds(work, m, rates).values()) for name, m in methods.items() if fits(m)}
+    if not total:
+        return methods["exact"], "auto: none fits in memory"
+    limit = max(_PATIENCE_S, _WORTH * min(total.values()))
+    chosen = next(name for name, t in total.items() if t <= limit)
+    figures = [f"{name} {total[name]:,.0f} s" if name in total else f"{name} does not fit" for name in methods]
+    return methods[chosen], f"auto: {', '.join(figures)} on a nominal machine like this one"
 
 
 def measured_rates(device: str, shape: Shape, forward: float) -> Rates:
@@ -191,7 +201,7 @@ def measured_rates(device: str, shape: Shape, forward: float) -> Rates:
     z = units.standardise(layers, text)
     cross = CrossMoments([Tile(0, 0, k, 0, few.n_layers) for k in range(few.n_layers)], [few], device)
     side = {0: torch.cat(z, 1)}
-    sketch = CountSketch(few, buckets=4096, device=device)
+    sketch = CountSketch(few, starts=range(0, 4097, 4096 // GROUPS), device=device)
     slot = torch.randint(4096 // GROUPS, (2, tokens), device=device)
     sign = torch.ones(2, tokens, device=device)
     moments = Moments(place.shift, place.shift)

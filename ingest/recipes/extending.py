@@ -65,7 +65,7 @@ def find_extension(plan: Plan, rows: TokenRows, raw: RawWarehouse) -> Extension 
 
 def finished_run(plan: Plan, raw: RawWarehouse) -> str | None:
     """The finished run that has everything a plan asks for, whether it began anew or extended another one."""
-    free = {"rounds", "place_rows"}
+    free = {"rounds", "place_rows", "bucket_starts"}
     own = json.loads(json.dumps(asdict(plan)))
     for run, text in raw.read("select run, plan::varchar from raw.runs where status = 'finished'").iter_rows():
         before = json.loads(text)
@@ -81,7 +81,7 @@ def _comparable(plan: dict[str, Any], *, without: set[str]) -> dict[str, Any]:
 
 def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenRows) -> Plan | None:
     own = json.loads(json.dumps(asdict(plan)))
-    free = {"rounds", "tokens_fingerprint", "groups_hash", "place_rows"}
+    free = {"rounds", "tokens_fingerprint", "groups_hash", "place_rows", "bucket_starts"}
     if _comparable(own, without=free) != _comparable(before, without=free) or not before["rounds"]:
         return None
     n_before = before["rounds"][-1]
@@ -94,7 +94,8 @@ def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenR
     if not same:
         return None
     rounds = (*before["rounds"], plan.n_rows)
-    return replace(plan, rounds=rounds, place_rows=before["place_rows"], parent=run)
+    starts = tuple(before["bucket_starts"])
+    return replace(plan, rounds=rounds, place_rows=before["place_rows"], bucket_starts=starts, parent=run)
 
 
 def _with_more_models(plan: Plan, run: str, before: dict[str, Any]) -> Plan | None:

@@ -63,6 +63,8 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
     state = StateFolder(state_folder(raw.path) / plan.run)
     with state.lock():
         stored = raw.read("select status from raw.runs where run = ?", [plan.run])
+        if len(stored) and stored["status"][0] == "finished":  # by another process, just now
+            return plan.run, True
         if not len(stored):
             copied = inherited_rows(plan, extension.n_parts) if extension is not None else ()
             raw.write(opening_rows(study, planned, subjects, rows), before=copied)

@@ -35,6 +35,20 @@ def tile_bytes(tile: Tile, shapes: Sequence[Shape], *, halves: bool) -> int:
     return 2 * size if halves else size
 
 
+def token_bytes(work: Work) -> int:
+    """Bytes per position of a batch: one model's activations, and z of all, twice while they are put side by side."""
+    units = [shape.n_units for shape in work.shapes]
+    return _FLOAT * (2 * max(units, default=0) + 2 * sum(units))
+
+
+def batch_tokens(work: Work, room: int, *, most: int) -> int:
+    """Positions of one batch: `most`, halved until they take an eighth of the room at most."""
+    tokens = most
+    while tokens > 256 and tokens * token_bytes(work) > room // 8:
+        tokens //= 2
+    return tokens
+
+
 def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
     """Bytes that a run holds besides the exact sums of tiles.
 
@@ -45,8 +59,7 @@ def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
     """
     shapes, pairs = work.shapes, work.pairs
     units = [shape.n_units for shape in shapes]
-    # Activations of one model, and z of all of them, twice while they are put side by side.
-    batch = _FLOAT * batch_tokens * (2 * max(units, default=0) + 2 * sum(units))
+    batch = batch_tokens * token_bytes(work)
     sums = 2 * 8 * GROUPS * sum(units)
     within = _FLOAT * sum(s.n_units * s.width for s in shapes) if method.name == "exact" else 0
     sketches = 2 * _FLOAT * (method.buckets or 0) * (sum(units) + work.sketched_twice)
@@ -131,3 +144,12 @@ def passes(tiles: Sequence[Tile], shapes: Sequence[Shape], room: int, *, halves:
         found[-1].append(tile)
         held += size
     return found
+
+
+def fits(study: Study, work: Work, method: Method, *, batch_tokens: int, room: int) -> bool:
+    """Whether a method can be run in that room."""
+    try:
+        share_memory(study, work, method, batch_tokens=batch_tokens, room=room)
+    except InputError:
+        return False
+    return True

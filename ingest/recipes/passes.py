@@ -64,7 +64,7 @@ class FusedPass:
         self._vocabulary = vocabulary
         self._hooks = ExitStack()
         self._readers: list[Reader] = []
-        sites = list(dict.fromkeys(p.site for p in plan.populations)) or ["mlp"]
+        sites = list(dict.fromkeys(["mlp", *(p.site for p in plan.populations)]))
         for index, subject in enumerate(subjects):
             network = subject.network.to(device=plan.device, dtype=getattr(torch, plan.dtype))
             pre = plan.moments and index < len(plan.models)
@@ -173,7 +173,7 @@ class FusedPass:
                     z[p] = self.units[p].standardise(layers, batch.text)
             if sums is not None:
                 self._refuse_overflow(z)
-                sums.update(z, self._hashed(batch) if sums.sketches else None, part.group)
+                sums.update(z, self._hashed(batch, part.group) if sums.is_sketching else None, part.group)
             advance(batch.ids.numel())
         new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
         return pl.concat([_moment_rows(s, m) for s, m in new]) if new else None
@@ -190,13 +190,15 @@ class FusedPass:
                     z[p] = self.units[p].standardise(layers, batch.text)
             yield z
 
-    def _hashed(self, batch: Batch) -> Hashed:
-        method = self._plan.method
+    def _hashed(self, batch: Batch, group: int) -> Hashed:
+        method, starts = self._plan.method, self._plan.bucket_starts
         assert method is not None
-        assert method.buckets is not None
         assert method.sketch_seed is not None
         slot, sign = bucket_and_sign(
-            batch.numbers.tolist(), context=self._plan.context, buckets=method.buckets, seed=method.sketch_seed
+            batch.numbers.tolist(),
+            context=self._plan.context,
+            buckets=starts[group + 1] - starts[group],
+            seed=method.sketch_seed,
         )
         random = np.random.Generator(np.random.Philox(key=[self._plan.baseline_seed, int(batch.numbers[0])]))
         tokens = len(batch.text)

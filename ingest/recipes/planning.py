@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import transformers
 
@@ -13,9 +14,10 @@ from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.measure.correlation import Shape, Tile
-from ingest.names import Identity
-from ingest.recipes.costs import choose_method
-from ingest.recipes.memory import limit, share_memory
+from ingest.measure.sketch import bucket_starts
+from ingest.names import GROUPS, Identity
+from ingest.recipes.costs import Work, choose_method
+from ingest.recipes.memory import batch_tokens, fits, limit, share_memory
 from ingest.recipes.pairs import chosen_pairs
 from ingest.recipes.shapes import populations_of, work_of
 from ingest.recipes.subjects import Subject
@@ -79,15 +81,21 @@ def model_pairs(study: Study, identities: list[Identity], say: Say) -> tuple[tup
     return pairs
 
 
-def batch_rows(study: Study, device: str, context: int) -> int:
+def batch_rows(study: Study, work: Work, device: str, context: int, room: int) -> int:
     """Rows of one forward pass."""
-    tokens = _CUDA_BATCH if device.startswith("cuda") else _CPU_BATCH
-    return study.device.batch_rows or max(1, tokens // max(1, context))
+    most = _CUDA_BATCH if device.startswith("cuda") else _CPU_BATCH
+    return study.device.batch_rows or max(1, batch_tokens(work, room, most=most) // max(1, context))
 
 
 def operand_of(device: str, method: Method | None) -> str:
     """Number format of z: half precision where products of it are accumulated in float32 by the device."""
     return "float16" if device.startswith("cuda") and method is not None and method.name == "exact" else "float32"
+
+
+def _bucket_starts(method: Method | None, rows: TokenRows | None) -> tuple[int, ...]:
+    if method is None or method.buckets is None or rows is None:
+        return ()
+    return bucket_starts(np.bincount(rows.groups, minlength=GROUPS).tolist(), method.buckets)
 
 
 def plan_run(
@@ -112,10 +120,15 @@ def plan_run(
     populations, all_pairs = populations_of(measure, models, pairs)
     [Shape(p.n_layers, p.width) for p in populations]
     n_rows, context = rows.ids.shape if rows is not None else (0, 0)
-    batch = batch_rows(study, device, context)
     work = work_of(study, models, populations, all_pairs, n_tokens=n_rows * context, context=context)
-    method, reason = choose_method(work, measure, device, threads) if all_pairs else (None, None)
-    share = share_memory(study, work, method, batch_tokens=batch * context, room=limit(study.device.memory, device))
+    room = limit(study.device.memory, device)
+    batch = batch_rows(study, work, device, context, room)
+
+    def is_possible(method: Method) -> bool:
+        return fits(study, work, method, batch_tokens=batch * context, room=room)
+
+    method, reason = choose_method(work, measure, device, threads, is_possible) if all_pairs else (None, None)
+    share = share_memory(study, work, method, batch_tokens=batch * context, room=room)
     plan = Plan(
         models=tuple(
             PlannedModel(s.identity.name, s.identity.model_family, s.identity.seed, s.identity.step, s.weights_hash)
@@ -128,6 +141,7 @@ def plan_run(
         tokens_fingerprint=rows.manifest.fingerprint if rows is not None else None,
         groups_hash=groups_hash(rows.groups) if rows is not None else None,
         tokenizer_hash=vocabulary.hash,
+        bucket_starts=_bucket_starts(method, rows),
         rounds=(n_rows,) if n_rows else (),
         context=context,
         place_rows=min(_PLACE_ROWS, n_rows),

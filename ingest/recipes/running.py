@@ -13,7 +13,6 @@ from tqdm import tqdm
 from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
 from ingest.measure.candidates import Candidates
-from ingest.measure.correlation import LayerMoments
 from ingest.names import GROUPS
 from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.accumulators import Accumulators
@@ -23,6 +22,7 @@ from ingest.recipes.passes import FusedPass
 from ingest.recipes.pilot import candidates_of
 from ingest.recipes.planning import Planned
 from ingest.recipes.selections import Selections
+from ingest.recipes.standing import Standing
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, parts
 from ingest.runs.state import StateFile, StateFolder
@@ -92,14 +92,15 @@ class Run:
         if self._plan.method is not None:
             self._selections = Selections(self._plan, self._work.shapes, self._work.units)
         sums: Accumulators | None = None
-        within = None
+        standing: Standing | None = None
         for number, tiles in enumerate(self._planned.passes):
             if number < first_pass:
                 continue
             if self._plan.method is not None:
                 if kept is not None and number > 0:
-                    within = LayerMoments(self._work.shapes, self._plan.device)  # loaded with the rest
-                sums = Accumulators(self._plan, self._work.shapes, self._work.units, tiles, within)
+                    standing = Standing.empty(self._plan, self._work.shapes)  # loaded with the rest
+                sums = None  # its tiles must be gone before the next ones are made
+                sums = Accumulators(self._plan, self._work.shapes, self._work.units, tiles, standing)
                 if begun is not None:
                     sums.load(begun)
                 if kept is not None and self._selections is not None:
@@ -109,7 +110,7 @@ class Run:
             self._run_parts(number, done, sums)
             kept, begun, done = None, None, 0
             if sums is not None:
-                within = sums.within
+                standing = sums.standing
         self._finish(sums)
 
     def _makes_candidates(self) -> bool:

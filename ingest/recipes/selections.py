@@ -115,9 +115,9 @@ class Selections:
     def _source(self, sums: Accumulators, spreads: list[Standardised]) -> Covariances:
         if self._method.name == "exact":
             assert sums.cross is not None
-            assert sums.within is not None
-            return ExactCovariances(sums.cross, sums.within, spreads)
-        return SketchedCovariances(sums.sketches, spreads, self._tiles(self._plan.pairs))
+            assert sums.standing.within is not None
+            return ExactCovariances(sums.cross, sums.standing.within, spreads)
+        return SketchedCovariances(sums.standing.sketches, spreads, self._tiles(self._plan.pairs))
 
     def _refine(self, sums: Accumulators, a: int, b: int, directed: Directed, spreads: list[Standardised]) -> None:
         """Put the candidates' exact correlations in the place of sketched ones."""
@@ -197,12 +197,15 @@ class Selections:
                     yield baseline_rows(direction, "rotation", draw, best.value, alive)
                 if "noise" in self._plan.floors:
                     yield baseline_rows(direction, "noise", 0, self._noise(a, b, spreads[a].n), alive)
-        if sums.sketches and self._plan.floors:
+        if sums.standing.sketches and self._plan.floors:
             yield from self._sketched_floors(sums, spreads)
-        if sums.probe is not None:
-            sketched = SketchedCovariances(sums.sketches, spreads, [])
+        if sums.standing.probe is not None:
+            sketched = SketchedCovariances(sums.standing.sketches, spreads, [])
             names = [self._plan.models[p.model].name for p in self._plan.populations]
-            yield PROBES.name, sums.probe.rows(names, [p.site for p in self._plan.populations], spreads, sketched)
+            yield (
+                PROBES.name,
+                sums.standing.probe.rows(names, [p.site for p in self._plan.populations], spreads, sketched),
+            )
 
     def _direction(self, a: int, b: int) -> Direction:
         first, second = self._plan.populations[a], self._plan.populations[b]
@@ -210,21 +213,25 @@ class Selections:
         return Direction(first.site, names[0], names[1], self._shapes[a], self._shapes[b], self._names)
 
     def _noise(self, a: int, b: int, n: int) -> Tensor:
-        """Largest correlation of each unit of a with as many Gaussian noises as b has units, over n positions.
+        """Largest correlation of each unit of a with as many Gaussian noises as it has partners in b, over n positions.
 
         A correlation with white noise is normal with variance 1 / n whatever the unit does, and the largest of N such
         has the distribution function Phi^N: it is drawn from that directly.
         """
         random = np.random.default_rng([self._plan.baseline_seed, a, b])
         uniform = torch.from_numpy(random.random(self._shapes[a].n_units))
-        largest: Tensor = torch.special.ndtri(uniform ** (1 / self._shapes[b].n_units))
+        tiles = depth_tiles((a, b), self._shapes, self._plan.depth_window)
+        compared = torch.ones(self._shapes[a].n_units, dtype=torch.float64)
+        for tile in tiles:
+            compared[self._shapes[a].layer(tile.layer)] = (tile.last - tile.first) * self._shapes[b].width
+        largest: Tensor = torch.special.ndtri(uniform ** (1 / compared))
         return (largest / math.sqrt(n)).to(self._plan.device)
 
     def _sketched_floors(self, sums: Accumulators, spreads: list[Standardised]) -> Frames:
         """Largest correlations with partners moved along the text, and with random-weight twins."""
-        n_ours = len(sums.shifted)
-        n_all = len(sums.sketches)
-        sketches: list[CountSketch] = [*sums.sketches, *sums.shifted]
+        n_ours = len(sums.standing.shifted)
+        n_all = len(sums.standing.sketches)
+        sketches: list[CountSketch] = [*sums.standing.sketches, *sums.standing.shifted]
         shapes = [s.shape for s in sketches]
         spreads = [*spreads, *spreads[:n_ours]]
         asked = [("shift", a, n_all + b) for a, b in self._pairs if n_ours]
@@ -262,10 +269,10 @@ class Selections:
         source: Covariances
         if self._method.name == "exact":
             assert sums.cross is not None
-            assert sums.within is not None
-            source, estimates = ExactCovariances(sums.cross, sums.within, spreads), 1
+            assert sums.standing.within is not None
+            source, estimates = ExactCovariances(sums.cross, sums.standing.within, spreads), 1
         else:
-            source = SketchedCovariances(sums.sketches, spreads, self._tiles(self._plan.pairs), groups)
+            source = SketchedCovariances(sums.standing.sketches, spreads, self._tiles(self._plan.pairs), groups)
             estimates = 2
         rotations = Rotations(source, spreads, self._shapes, draws=draws, seed=self._plan.baseline_seed)
         for pair in self._pairs:

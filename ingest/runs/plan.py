@@ -95,6 +95,7 @@ class Plan:
         tokens_fingerprint: of the token rows; None for a study of weights alone.
         groups_hash: of the groups that the rows belong to.
         tokenizer_hash: of the models' tokenizer, which decides the strata and the vocabulary.
+        bucket_starts: first bucket of each group of documents, and the end; empty without sketches.
         rounds: row after the last one of each round; a round holds every group of documents once.
         context: tokens per row.
         place_rows: rows that shifts and scales are taken from.
@@ -124,6 +125,7 @@ class Plan:
     tokens_fingerprint: str | None
     groups_hash: str | None
     tokenizer_hash: str
+    bucket_starts: tuple[int, ...]
     rounds: tuple[int, ...]
     context: int
     place_rows: int
@@ -174,6 +176,7 @@ def parts(rounds: tuple[int, ...], groups: NDArray[np.uint8]) -> list[Part]:
     """The parts of a run in their order: round by round, within it group by group, empty ones left out.
 
     Args:
+        bucket_starts: first bucket of each group of documents, and the end; empty without sketches.
         rounds: row after the last one of each round.
         groups: group of documents of every row.
     """

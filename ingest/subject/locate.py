@@ -59,14 +59,31 @@ def locate(model: Model, folder: Path) -> Path:
     return fetched
 
 
-def _fetch(model: Model, local: Path) -> Path:
+def config_folder(model: Model, folder: Path) -> Path:
+    """A folder with the model's config.json, which is all that is fetched for a hub id.
+
+    Args:
+        model: as the study names it.
+        folder: what relative paths start from.
+
+    Raises:
+        InputError: if there is none.
+    """
+    local = folder / Path(model.path).expanduser()
+    if local.is_dir() or not _HUB_ID.fullmatch(model.path):
+        read_config(model.name, local)
+        return local
+    return _fetch(model, local, only=["config.json"])
+
+
+def _fetch(model: Model, local: Path, only: list[str] | None = None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import logging as hub_logging
 
     hub_logging.set_verbosity_error()
     try:
-        fetched = Path(snapshot_download(model.path, revision=model.revision, allow_patterns=_HUB_FILES))
-        if not any((fetched / name).exists() for name in _WEIGHTS):
+        fetched = Path(snapshot_download(model.path, revision=model.revision, allow_patterns=only or _HUB_FILES))
+        if only is None and not any((fetched / name).exists() for name in _WEIGHTS):
             fetched = Path(
                 snapshot_download(model.path, revision=model.revision, allow_patterns=[*_HUB_FILES, "pytorch_model*"])
             )

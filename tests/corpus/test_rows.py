@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ingest.corpus.sources import open_source
 from ingest.corpus.store import TokenRows, fingerprint, store_corpus
 from ingest.corpus.strata import Vocabulary, strata
+from ingest.names import GROUPS
 from ingest.study import Corpus, Sample
 from ingest.subject.tokenizer import load_tokenizer
 from ingest.tables import STRATA
@@ -141,6 +142,37 @@ def test_rows_are_made_once_and_again_when_a_text_changes(make: Make, tmp_path: 
     assert (first.folder / "ids.npy").stat().st_mtime_ns == stamp
     (tmp_path / "texts" / "last.txt").write_text("while True:\n    break\n" * 20)
     assert make().manifest.fingerprint != first.manifest.fingerprint
+
+
+def test_a_row_is_in_the_group_of_the_document_at_its_middle(make: Make) -> None:
+    rows = make(sample=Sample(seed=3))
+    middle = rows.documents[:, CONTEXT // 2]
+    assert len(np.unique(middle)) >= 3
+    for document in np.unique(middle):
+        assert len(np.unique(rows.groups[middle == document])) == 1
+    # Fewer documents than groups: each has one of its own, in the order in which they are met.
+    met = list(dict.fromkeys(middle.tolist()))
+    assert [int(rows.groups[middle == document][0]) for document in met] == list(range(len(met)))
+
+
+def test_groups_are_of_like_size_and_the_first_rows_keep_theirs(tmp_path: Path, vocabulary: Vocabulary) -> None:
+    draw = np.random.default_rng(2)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for number in range(120):
+        (texts / f"{number}.txt").write_text("x = y + 1\n" * int(draw.integers(1, 40)))
+    some, all_of_it = (
+        store_corpus(
+            corpus, open_source(corpus, tmp_path), vocabulary, context=CONTEXT, folder=tmp_path / "corpora"
+        )
+        for corpus in (Corpus(source="text:texts/*.txt", tokens=tokens) for tokens in (200 * CONTEXT, None))
+    )  # fmt: skip
+    assert len(some.groups) == 200 < len(all_of_it.groups)
+    assert np.array_equal(all_of_it.groups[:200], some.groups)
+    sizes = np.bincount(all_of_it.groups, minlength=GROUPS)
+    assert len(sizes) == GROUPS
+    longest = np.bincount(all_of_it.documents[:, CONTEXT // 2]).max()
+    assert sizes.max() - sizes.min() <= 2 * longest
 
 
 def test_the_fingerprint_sees_every_id_and_the_shape() -> None:

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ingest.measure.correlation import CrossMoments, ExactCovariances, LayerMoments, Shape, depth_tiles
-from ingest.measure.sketch import CountSketch, SketchedCovariances, bucket_and_sign
+from ingest.measure.sketch import CountSketch, SketchedCovariances, bucket_and_sign, bucket_starts
 from ingest.measure.units import Place, Standardised, UnitSums
 from ingest.names import GROUPS
 
@@ -69,7 +69,9 @@ class Measured:
 
     def blocks(self) -> list[tuple[int, torch.Tensor]]:
         """Groups in order, with their positions."""
-        return [(g, torch.from_numpy(np.flatnonzero(self.groups == g))) for g in range(GROUPS) if (self.groups == g).any()]
+        return [
+            (g, torch.from_numpy(np.flatnonzero(self.groups == g))) for g in range(GROUPS) if (self.groups == g).any()
+        ]
 
     def of(self, rows: torch.Tensor) -> dict[int, torch.Tensor]:
         """z of all populations at some positions, layers side by side."""
@@ -90,16 +92,22 @@ class Measured:
                 within.update(p, [values[rows] for values in layers])
         return ExactCovariances(cross, within, self.spreads)
 
-    def sketches(self, *, buckets: int, seed: int) -> list[CountSketch]:
-        """Of all populations; every CONTEXT positions are a row."""
-        slot, sign = bucket_and_sign(range(len(self.groups) // CONTEXT), context=CONTEXT, buckets=buckets, seed=seed)
-        made = []
-        for shape, layers in zip(self.shapes, self.z, strict=True):
-            sketch = CountSketch(shape, buckets=buckets, device="cpu")
-            for group, rows in self.blocks():
-                sketch.update([values[rows] for values in layers], slot[:, rows], sign[:, rows], group)
-            made.append(sketch)
-        return made
+    def sketches(self, *, buckets: int, seed: int, rows: Sequence[int] | None = None) -> list[CountSketch]:
+        """Of all populations; every CONTEXT positions are a row, whose numbers may be given."""
+        starts = bucket_starts(np.bincount(self.groups, minlength=GROUPS).tolist(), buckets)
+        return [self._sketch(shape, z, starts, seed, rows) for shape, z in zip(self.shapes, self.z, strict=True)]
+
+    def _sketch(
+        self, shape: Shape, z: list[torch.Tensor], starts: Sequence[int], seed: int, rows: Sequence[int] | None
+    ) -> CountSketch:
+        sketch = CountSketch(shape, starts=starts, device="cpu")
+        numbers = np.arange(len(self.groups) // CONTEXT) if rows is None else np.asarray(rows)
+        for group, positions in self.blocks():
+            here = numbers[positions[::CONTEXT] // CONTEXT].tolist()
+            own = starts[group + 1] - starts[group]
+            slot, sign = bucket_and_sign(here, context=CONTEXT, buckets=own, seed=seed)
+            sketch.update([values[positions] for values in z], slot, sign, group)
+        return sketch
 
     def sketched(self, *, buckets: int, seed: int, groups: slice = slice(0, GROUPS)) -> SketchedCovariances:
         """Sketched covariances of the first two populations over some groups."""

@@ -32,6 +32,11 @@ def jackknife(groups: NDArray[np.int64], estimate: Callable[[NDArray[np.bool_]],
     return float(((pseudo - jackknifed) ** 2 / (h - 1)).mean())
 
 
+def jackknife_of_pair(groups: NDArray[np.int64], x: Array, y: Array) -> float:
+    """The same of Fisher's z of two columns."""
+    return jackknife(groups, lambda kept: fisher(x[kept], y[kept]))
+
+
 def in_blocks(groups: NDArray[np.int64], first: int) -> NDArray[np.int64]:
     """Groups with those up to `first` taken as one."""
     return np.maximum(groups, first)

@@ -12,7 +12,7 @@ from ingest.measure.followed import CHOOSING, FOLLOWED, Followed
 from ingest.names import GROUPS
 from ingest.recipes.choosing import most_correlated
 from tests.measure.arrays import Array, Measured, correlations, dealt
-from tests.measure.plain_jackknife import fisher, in_blocks, jackknife
+from tests.measure.plain_jackknife import in_blocks, jackknife_of_pair
 
 TOKENS = 4800
 A, B = Shape(2, 12), Shape(3, 20)
@@ -83,7 +83,7 @@ def test_influences_are_those_of_the_plain_jackknife_over_blocks(run: Exact, dir
             continue
         first = int(followed.merged[unit, place[0, 0]])
         groups = in_blocks(run.measured.groups, first)
-        expected = jackknife(groups, lambda kept, u=unit, p=partner: fisher(own[kept, u], other[kept, p]))
+        expected = jackknife_of_pair(groups, own[:, unit], other[:, partner])
         assert (found[unit] ** 2).sum() == pytest.approx(expected, rel=1e-3)
         assert blocks[unit] == len(np.unique(groups))
         seen.add(first)

@@ -9,7 +9,7 @@ import torch
 from ingest.measure.jackknife import GroupSums, influences
 from ingest.names import GROUPS
 from tests.measure.arrays import Array, dealt
-from tests.measure.plain_jackknife import fisher, in_blocks, jackknife
+from tests.measure.plain_jackknife import fisher, in_blocks, jackknife, jackknife_of_pair
 
 TOKENS, PAIRS = 1600, 6
 SIZES = {
@@ -43,8 +43,7 @@ def test_squares_of_influences_add_up_to_the_variance(sizes: str, first: int) ->
     blocks = in_blocks(groups, first)
     assert n_groups == len(np.unique(blocks))
     for pair in range(PAIRS):
-        a, b = x[:, pair], y[:, pair]
-        expected = jackknife(blocks, lambda kept, a=a, b=b: fisher(a[kept], b[kept]))
+        expected = jackknife_of_pair(blocks, x[:, pair], y[:, pair])
         assert (found[pair] ** 2).sum().item() == pytest.approx(expected, rel=1e-9)
     present = np.isin(np.arange(GROUPS), blocks)
     assert (found.numpy()[:, ~present] == 0).all()

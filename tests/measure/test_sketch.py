@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ingest.measure.correlation import Shape
-from ingest.measure.sketch import SKETCHES, CountSketch, SketchedCovariances, bucket_and_sign
+from ingest.measure.sketch import SKETCHES, SketchedCovariances, bucket_and_sign, bucket_starts
 from ingest.names import GROUPS
 from tests.measure.arrays import CONTEXT, Array, Measured, dealt, drawn
 
@@ -33,7 +33,7 @@ def estimates(measured: Measured) -> Array:
         (tile,) = sketched.tiles((0, 1))
         found.append(torch.stack(sketched.estimates(tile)).double().numpy())
     sd = [spread.sd.numpy() for spread in measured.spreads]
-    return np.stack(found) / sd[0][:, None] / sd[1]
+    return np.asarray(np.stack(found) / sd[0][:, None] / sd[1])
 
 
 def unit_vectors(measured: Measured) -> list[Array]:
@@ -47,8 +47,8 @@ def unit_vectors(measured: Measured) -> list[Array]:
 
 def test_a_positions_hash_depends_on_the_seed_and_its_row_alone() -> None:
     def hashed(rows: list[int], seed: int = 3) -> torch.Tensor:
-        slot, sign = bucket_and_sign(rows, context=CONTEXT, buckets=BUCKETS, seed=seed)
-        return torch.stack([slot.float(), sign]).unflatten(2, (len(rows), CONTEXT))
+        slot, sign = bucket_and_sign(rows, context=CONTEXT, buckets=64, seed=seed)
+        return torch.stack([slot.float(), sign]).view(2, SKETCHES, len(rows), CONTEXT)
 
     together = hashed([7, 0, 123_456, 8])
     assert torch.equal(together[:, :, [2, 0]], hashed([123_456, 7]))
@@ -58,8 +58,9 @@ def test_a_positions_hash_depends_on_the_seed_and_its_row_alone() -> None:
 
 
 def test_buckets_and_signs_are_uniform_and_independent() -> None:
-    slot, sign = bucket_and_sign(range(4000), context=CONTEXT, buckets=BUCKETS, seed=0)
-    n, each = slot.shape[1], BUCKETS // GROUPS
+    each = 16
+    slot, sign = bucket_and_sign(range(4000), context=CONTEXT, buckets=each, seed=0)
+    n = slot.shape[1]
     for sketch in range(SKETCHES):
         counts = np.bincount(slot[sketch].numpy(), minlength=each)
         assert len(counts) == each
@@ -84,7 +85,9 @@ def test_estimates_vary_as_the_formula_says(measured: Measured, estimates: Array
     corr, both = a.T @ b, (a * a).T @ (b * b)
     formula = (1 + corr**2 - 2 * both) / BUCKETS
     # Exactly: positions of one group alone can meet in a bucket.
-    of_group = np.array([[(a[g].T @ b[g]) ** 2, np.outer(*((x[g] ** 2).sum(0) for x in (a, b)))] for g in _members(measured)])
+    of_group = np.array(
+        [[(a[g].T @ b[g]) ** 2, np.outer(*((x[g] ** 2).sum(0) for x in (a, b)))] for g in _members(measured)]
+    )
     exact = (of_group.sum((0, 1)) - 2 * both) * GROUPS / BUCKETS
     for sketch in range(SKETCHES):
         variance = estimates[:, sketch].var(0)
@@ -126,29 +129,47 @@ def test_sums_of_each_group_are_without_bias(measured: Measured) -> None:
 
 @pytest.mark.parametrize("groups", [slice(0, 8), slice(8, 16), slice(3, 4)])
 def test_a_sketch_of_some_groups_is_the_sketch_of_their_positions(measured: Measured, groups: slice) -> None:
+    sketched = measured.sketched(buckets=BUCKETS, seed=2, groups=groups)
     here = np.isin(measured.groups, np.arange(GROUPS)[groups])
-    values = [drawn(seed, TOKENS, shape.n_units) for seed, shape in ((1, A), (2, B))]
-    only = Measured([v[here] for v in values], [A, B], measured.groups[here])
-    part = Measured(values, [A, B], measured.groups)
-    # The same hash in both: the positions' own rows.
     rows = np.flatnonzero(here)[::CONTEXT] // CONTEXT
-    slot, sign = bucket_and_sign(rows.tolist(), context=CONTEXT, buckets=BUCKETS, seed=2)
-    made = []
-    for shape, layers in zip([A, B], only.z, strict=True):
-        sketch = CountSketch(shape, buckets=BUCKETS, device="cpu")
-        for group, chosen in only.blocks():
-            sketch.update([z[chosen] for z in layers], slot[:, chosen], sign[:, chosen], group)
-        made.append(sketch)
-    tiles = part.sketched(buckets=BUCKETS, seed=2).tiles((0, 1))
-    alone = SketchedCovariances(made, only.spreads, tiles)
-    sliced = part.sketched(buckets=BUCKETS, seed=2, groups=groups)
-    # Correlations, since the two were standardised by different pilots.
-    for found, expected in zip(sliced.estimates(tiles[0]), alone.estimates(tiles[0]), strict=True):
-        one, other = (
+    a, b = (torch.cat(layers, 1)[torch.from_numpy(here)].numpy() for layers in measured.z)
+    # The same hash and slices, and the whole text's standardisation undone by correlating.
+    only = Measured([a, b], [A, B], measured.groups[here])
+    alone = only.sketches(buckets=BUCKETS * (groups.stop - groups.start) // GROUPS, seed=2, rows=rows.tolist())
+    spreads = [units.finish(groups) for units in measured.units]
+    (tile,) = sketched.tiles((0, 1))
+    for one, other in zip(
+        sketched.estimates(tile), SketchedCovariances(alone, only.spreads, [tile]).estimates(tile), strict=True
+    ):
+        found, expected = (
             covariance.double() / x[0].sd[:, None] / x[1].sd
-            for covariance, x in ((found, [u.finish(groups) for u in part.units]), (expected, only.spreads))
+            for covariance, x in ((one, spreads), (other, only.spreads))
         )
-        assert one.numpy() == pytest.approx(other.numpy(), abs=1e-4)
+        assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_buckets_are_shared_out_by_the_size_of_groups() -> None:
+    for sizes in ([3] * 16, [1, 9, 2, 2, 5, 1, 7, 3, 3, 1, 1, 1, 8, 2, 4, 2], [40, 0, 0, 9] + [0] * 12):
+        starts = np.array(bucket_starts(sizes, 4096))
+        assert (len(starts), starts[0], starts[-1]) == (17, 0, 4096)
+        assert np.diff(starts) == pytest.approx(4096 * np.array(sizes) / sum(sizes), abs=16)
+
+
+def test_every_group_with_text_has_a_bucket() -> None:
+    sizes = [5000] + [1] * 15
+    assert (np.diff(bucket_starts(sizes, 256)) >= 1).all()
+
+
+@pytest.mark.parametrize("sizes", [[1, 9, 2, 2, 5, 1, 7, 3, 3, 1, 1, 1, 8, 2, 4, 14], [64] + [0] * 15])
+def test_groups_of_uneven_size_cost_no_variance(sizes: list[int]) -> None:
+    a, b = drawn(1, TOKENS, A.n_units, shared=0.7), drawn(2, TOKENS, B.n_units, shared=0.7)
+    uneven = Measured([a, b], [A, B], dealt(TOKENS, sizes))
+    (tile,) = uneven.exact().tiles((0, 1))
+    (exact,) = uneven.exact().estimates(tile)
+    found = np.stack([uneven.sketched(buckets=BUCKETS, seed=s).estimates(tile)[0].numpy() for s in range(100)])
+    sd = np.outer(*(spread.sd.numpy() for spread in uneven.spreads))
+    corr, variance = exact.numpy() / sd, ((found - exact.numpy()) ** 2).mean(0) / sd**2
+    assert variance.mean() == pytest.approx(((1 + corr**2) / BUCKETS).mean(), rel=0.15)
 
 
 def _members(measured: Measured) -> list[np.ndarray]:

@@ -7,69 +7,117 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from ingest.errors import InputError, WarehouseBusy
-from ingest.runs.memory import needed_memory, refuse_too_large
-from ingest.runs.plan import Plan, PlannedModel, part_rows
+from ingest.errors import WarehouseBusy
+from ingest.names import GROUPS
+from ingest.runs.plan import Method, Plan, PlannedModel, PlannedPopulation, groups_hash, parts
 from ingest.runs.state import StateFolder
 
 MODELS = tuple(PlannedModel(name, "family", seed, None, f"hash-{name}") for seed, name in enumerate("ab"))
+POPULATIONS = tuple(PlannedPopulation(model, "mlp", 2, 8) for model in (0, 1))
+METHOD = Method("refined", buckets=256, sketch_seed=0, pilot_tokens=64, max_candidates=4)
 PLAN = Plan(
-    models=MODELS, pairs=((0, 1),), moments=True, tokens_fingerprint="f", tokenizer_hash="t", n_rows=20, context=8,
-    pilot_rows=4, batch_rows=3, part_rows=6, dtype="float32", device="cpu", threads=1, draws=2, baseline_seed=0,
-    arithmetic=1, torch_version="1", transformers_version="1",
+    models=MODELS, populations=POPULATIONS, pairs=((0, 1),), depth_window=0.5, moments=True, tokens_fingerprint="f",
+    groups_hash="g", tokenizer_hash="t", bucket_starts=(0, 9), rounds=(20,), context=8, place_rows=4, batch_rows=3, dtype="float32",
+    operand="float32", device="cpu", threads=1, method=METHOD, n_passes=1, draws=2, baseline_seed=0,
+    floors=("shift",), halves=False, arithmetic=2, torch_version="1", transformers_version="1",
 )  # fmt: skip
 
 
 def test_everything_in_a_plan_changes_the_run() -> None:
-    others = {
-        "models": MODELS[::-1], "pairs": (), "moments": False, "tokens_fingerprint": "g", "tokenizer_hash": "u",
-        "dtype": "bfloat16", "device": "cuda", "torch_version": "2", "transformers_version": "2",
+    others: dict[str, Any] = {
+        "models": MODELS[::-1], "populations": POPULATIONS[::-1], "pairs": (), "depth_window": None, "moments": False,
+        "bucket_starts": (0, 8), "rounds": (10, 20), "method": None, "floors": ("noise",), "halves": True, "parent": "p",
     }  # fmt: skip
     runs = {PLAN.run}
     for field in fields(PLAN):
         old = getattr(PLAN, field.name)
-        changed: Any = {field.name: others.get(field.name, old + 1 if isinstance(old, int) else None)}
-        runs.add(replace(PLAN, **changed).run)
-    assert len(runs) == 1 + len(fields(PLAN))
-    assert replace(PLAN, n_rows=20).run == PLAN.run
+        runs.add(replace(PLAN, **{field.name: others.get(field.name, old + (1 if isinstance(old, int) else "x"))}).run)
+    for field in fields(METHOD):
+        old = getattr(METHOD, field.name)
+        other: dict[str, Any] = {field.name: "sketch" if isinstance(old, str) else old + 1}
+        runs.add(replace(PLAN, method=replace(METHOD, **other)).run)
+    changes: dict[str, Any] = {"model": 1, "site": "resid", "n_layers": 3, "width": 9, "is_twin": True, "twin": 1}
+    for name, value in changes.items():
+        runs.add(replace(PLAN, populations=(replace(POPULATIONS[0], **{name: value}), POPULATIONS[1])).run)
+    assert len(runs) == 1 + len(fields(PLAN)) + len(fields(METHOD)) + len(fields(PlannedPopulation))
+    assert replace(PLAN, rounds=(20,)).run == PLAN.run
 
 
-def test_parts_cover_every_row_once() -> None:
-    assert PLAN.parts == [(0, 6), (6, 12), (12, 18), (18, 20)]
-    assert replace(PLAN, n_rows=0).parts == []
+def test_parts_hold_every_row_once_group_by_group_within_their_round() -> None:
+    groups = np.random.default_rng(1).integers(0, GROUPS, 300).astype(np.uint8)
+    groups[groups == 5] = 6
+    found = parts((100, 104, 300), groups)
+    assert sorted(row for part in found for row in part.rows.tolist()) == list(range(300))
+    assert all((groups[part.rows] == part.group).all() for part in found)
+    rounds = [int(np.searchsorted([99, 103, 299], part.rows[0])) for part in found]
+    order = [(number, part.group) for number, part in zip(rounds, found, strict=True)]
+    assert order == sorted(set(order))
+    for number, part in zip(rounds, found, strict=True):
+        assert ((0, 100, 104)[number] <= part.rows).all()
+        assert (part.rows < (100, 104, 300)[number]).all()
+        assert (np.diff(part.rows) > 0).all()
+    assert 5 not in [part.group for part in found]
 
 
-@pytest.mark.parametrize(("n_rows", "batch_rows"), [(1, 1), (7, 3), (80, 10), (81, 10), (1000, 1), (5, 100)])
-def test_parts_are_whole_batches_and_about_eight(n_rows: int, batch_rows: int) -> None:
-    size = part_rows(n_rows, batch_rows)
-    assert size % batch_rows == 0
-    assert 1 <= -(-n_rows // size) <= 8
+def test_the_first_round_is_as_it_was_when_more_rows_follow() -> None:
+    groups = np.arange(60, dtype=np.uint8) % GROUPS
+    short, long = parts((32,), groups[:32]), parts((32, 60), groups)
+    for one, other in zip(short, long, strict=False):
+        assert np.array_equal(one.rows, other.rows)
+    assert len(short) == GROUPS
+    assert len(long) == 2 * GROUPS
+
+
+def test_a_run_without_text_has_no_parts() -> None:
+    assert parts((), np.zeros(0, np.uint8)) == []
+
+
+def test_the_hash_of_groups_sees_one_changed_row() -> None:
+    groups = np.arange(40, dtype=np.uint8) % GROUPS
+    changed = groups.copy()
+    changed[7] += 1
+    assert groups_hash(groups) == groups_hash(groups.copy()) != groups_hash(changed)
 
 
 def test_a_state_comes_back_bit_for_bit(tmp_path: Path) -> None:
     state = StateFolder(tmp_path / "run")
-    tensors = {"a": torch.randn(3, 4), "b": torch.tensor(5), "c": torch.full((2,), torch.inf, dtype=torch.float64)}
-    name, digest = state.write(2, tensors)
+    tensors = {
+        "a": torch.randn(3, 4), "b": torch.tensor(5), "c": torch.full((2,), torch.inf, dtype=torch.float64),
+        "turned": torch.randn(4, 3).T,
+    }  # fmt: skip
+    name, digest = state.write("pass-0-part-00002", tensors)
     found = state.open(name, digest)
     assert found is not None
     assert all(torch.equal(tensors[key], found.tensor(key)) for key in tensors)
     assert sorted(found.names()) == sorted(tensors)
-    state.write(3, tensors)
+    state.write("pass-0-part-00003", tensors)
     state.keep_only(name)
     assert [file.name for file in state.folder.iterdir()] == [name]
     state.delete()
     assert not state.folder.exists()
 
 
+def test_a_state_is_kept_as_long_as_it_is_small_enough(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path / "run")
+    state.trim(0.0)
+    name, _ = state.write("part", {"a": torch.zeros(1000)})
+    size = (state.folder / name).stat().st_size
+    state.trim(1.01e-9 * size)
+    assert (state.folder / name).exists()
+    state.trim(0.99e-9 * size)
+    assert not state.folder.exists()
+
+
 def test_a_state_of_other_bytes_is_not_believed(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
-    name, digest = state.write(0, {"a": torch.zeros(4)})
-    state.write(0, {"a": torch.ones(4)})
+    name, digest = state.write("part", {"a": torch.zeros(4)})
+    state.write("part", {"a": torch.ones(4)})
     assert state.open(name, digest) is None
-    assert state.open("part-00009.safetensors", digest) is None
+    assert state.open("another.safetensors", digest) is None
 
 
 def test_a_run_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
@@ -82,14 +130,3 @@ def test_a_run_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
     with other.lock():
         pass
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_that_does_not_fit_is_refused() -> None:
-    needed = needed_memory([(0, 1)], [(1000, 500), (2000, 500)])
-    assert needed >= 4 * (1000 * 2000 + 1000 * 500 + 2000 * 500)
-    refuse_too_large(needed, limit_gb=1.01 * needed / 1e9, device="cpu")
-    with pytest.raises(InputError, match="memory allows"):
-        refuse_too_large(needed, limit_gb=0.5 * needed / 1e9, device="cpu")
-    refuse_too_large(needed, limit_gb=None, device="cpu")
-    with pytest.raises(InputError, match="are free"):
-        refuse_too_large(10**18, limit_gb=None, device="cpu")

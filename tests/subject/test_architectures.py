@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
+from ingest.names import Site
 from ingest.recipes.subjects import Subject, load_subject
 from ingest.study import Model
 from ingest.subject.bridge import find_sites, open_bridge, parity_error
@@ -36,18 +38,21 @@ class Kind:
     norm: str
     has_bias: bool
     d_mlp: int
+    heads: str
+    last_norm: str
 
 
 KINDS = {
     "gpt2": Kind(lambda: small_gpt2(1), "transformer.h.{}.mlp.c_fc", "transformer.h.{}.mlp.c_proj",
-                 False, "layer", True, 64),
+                 False, "layer", True, 64, "transformer.h.{}.attn.c_proj", "transformer.ln_f"),
     "neox": Kind(lambda: small_neox(1), "gpt_neox.layers.{}.mlp.dense_h_to_4h", "gpt_neox.layers.{}.mlp.dense_4h_to_h",
-                 False, "layer", True, 48),
+                 False, "layer", True, 48, "gpt_neox.layers.{}.attention.dense", "gpt_neox.final_layer_norm"),
     "llama": Kind(lambda: small_llama(1), "model.layers.{}.mlp.gate_proj", "model.layers.{}.mlp.down_proj",
-                  True, "rms", False, 40),
+                  True, "rms", False, 40, "model.layers.{}.self_attn.o_proj", "model.norm"),
     # With as many neurons as dimensions a transposed matrix has the right shape.
     "square llama": Kind(lambda: small_llama(1, hidden=16), "model.layers.{}.mlp.gate_proj",
-                         "model.layers.{}.mlp.down_proj", True, "rms", False, 16),
+                         "model.layers.{}.mlp.down_proj", True, "rms", False, 16,
+                         "model.layers.{}.self_attn.o_proj", "model.norm"),
 }  # fmt: skip
 
 
@@ -80,23 +85,62 @@ def test_sites_are_the_modules_around_the_activation(loaded: Loaded) -> None:
     assert loaded.subject.d_vocab == VOCABULARY
 
 
-def test_the_reader_gives_what_enters_the_output_projection(loaded: Loaded) -> None:
-    network, sites = loaded.subject.network, loaded.subject.sites
-    seen: list[Tensor] = []
+def inputs_of(network: nn.Module, paths: Sequence[str]) -> list[Tensor]:
+    """What enters some modules in one forward pass."""
+    seen: dict[str, Tensor] = {}
     handles = [
-        network.get_submodule(path).register_forward_pre_hook(lambda _m, args: seen.append(args[0].flatten(0, 1)))
-        for path in sites.post
+        network.get_submodule(path).register_forward_pre_hook(
+            lambda _m, args, p=path: seen.__setitem__(p, args[0].flatten(0, 1))
+        )
+        for path in paths
     ]
     with torch.no_grad():
         network(input_ids=IDS)
     for handle in handles:
         handle.remove()
+    return [seen[path] for path in paths]
+
+
+def test_the_reader_gives_what_enters_the_output_projection(loaded: Loaded) -> None:
+    network, sites = loaded.subject.network, loaded.subject.sites
+    expected = inputs_of(network, sites.post)
     with Reader(network, sites).hooked() as reader:
+        found, again = reader.read(IDS), reader.read(IDS)
+    for layer in range(2):
+        assert torch.equal(found.at["mlp"][layer], expected[layer])
+        assert torch.equal(found.pre[layer], again.pre[layer])
+        assert found.pre[layer].shape == (IDS.numel(), loaded.kind.d_mlp)
+
+
+def test_the_reader_gives_the_residual_stream_and_the_heads(loaded: Loaded) -> None:
+    network, sites, kind = loaded.subject.network, loaded.subject.sites, loaded.kind
+    assert (sites.d_mlp, sites.d_model, sites.d_heads) == (kind.d_mlp, 16, 16)
+    with Reader(network, sites, ["head_z", "resid"], pre=False).hooked() as reader:
         found = reader.read(IDS)
-        assert torch.equal(found.post, torch.cat(seen, 1))
-        again = reader.read(IDS)
-    assert torch.equal(found.pre, again.pre)
-    assert found.pre.shape == (IDS.numel(), 2 * loaded.kind.d_mlp)
+    assert found.pre == []
+    assert set(found.at) == {"head_z", "resid"}
+    with torch.no_grad():
+        hidden = deepcopy(network)(input_ids=IDS, output_hidden_states=True).hidden_states
+    # After the last block the library shows the stream behind the last norm: what enters that norm is meant.
+    assert torch.equal(found.at["resid"][0], hidden[1].flatten(0, 1))
+    assert torch.equal(found.at["resid"][1], inputs_of(network, [kind.last_norm])[0])
+    heads = [kind.heads.format(layer) for layer in range(2)]
+    for z, path, expected in zip(found.at["head_z"], heads, inputs_of(network, heads), strict=True):
+        assert torch.equal(z, expected)
+        with torch.no_grad():
+            assert network.get_submodule(path)(z).shape == (IDS.numel(), 16)
+
+
+def test_all_sites_at_once_are_those_of_each_alone(loaded: Loaded) -> None:
+    network, sites = loaded.subject.network, loaded.subject.sites
+    everything: tuple[Site, ...] = ("mlp", "resid", "head_z")
+    with Reader(network, sites, everything).hooked() as reader:
+        together = reader.read(IDS)
+    for site in everything:
+        with Reader(network, sites, [site], pre=False).hooked() as reader:
+            alone = reader.read(IDS).at
+        assert set(alone) == {site}
+        assert all(torch.equal(x, y) for x, y in zip(alone[site], together.at[site], strict=True))
 
 
 def test_no_hook_stays_behind(loaded: Loaded) -> None:
@@ -145,7 +189,7 @@ def test_a_reader_that_misses_an_mlp_says_so(loaded: Loaded) -> None:
     sites = loaded.subject.sites
     # With the layers in the wrong order the pass ends before the second one was reached.
     wrong = replace(sites, pre=sites.pre[::-1], post=sites.post[::-1])
-    with Reader(loaded.subject.network, wrong).hooked() as reader, pytest.raises(RuntimeError, match="not every MLP"):
+    with Reader(loaded.subject.network, wrong).hooked() as reader, pytest.raises(RuntimeError, match="not reached"):
         reader.read(IDS)
 
 
@@ -169,7 +213,7 @@ def test_gate_and_up_may_be_one_module(tmp_path: Path) -> None:
     # The probe compares pre-activations too, so the wrong half would be refused.
     assert parity_error("phi", bridge, network, sites, IDS) < 1e-5
     with Reader(network, sites).hooked() as reader:
-        assert reader.read(IDS).pre.shape == (IDS.numel(), 2 * 24)
+        assert [pre.shape for pre in reader.read(IDS).pre] == [(IDS.numel(), 24)] * 2
 
 
 def test_a_tokenizer_with_more_ids_than_the_model_knows_is_refused(tmp_path: Path) -> None:

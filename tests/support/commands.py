@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import TypeVar
@@ -45,7 +46,13 @@ class Forked:
     """`neurons` in a process of its own, forked from a server that imported torch once for all of them."""
 
     def __init__(
-        self, arguments: Iterable[object], scratch: Path, *, bomb: Bomb | None = None, largest_file: int | None = None
+        self,
+        arguments: Iterable[object],
+        scratch: Path,
+        *,
+        bomb: Bomb | None = None,
+        largest_file: int | None = None,
+        settings: Mapping[str, object] | None = None,
     ) -> None:
         """Start.
 
@@ -54,6 +61,7 @@ class Forked:
             scratch: folder for what it prints.
             bomb: where the process kills itself.
             largest_file: bytes that a file may have, as on a disk that is full.
+            settings: constants, `module:NAME`, that have other values in this process.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         number = len(list(scratch.glob("*.out")))
@@ -62,7 +70,7 @@ class Forked:
         self._err.touch()
         words = [str(argument) for argument in arguments]
         self.process: ForkServerProcess = _FORKS.Process(
-            target=_command_line, args=(words, self._out, self._err, bomb, largest_file)
+            target=_command_line, args=(words, self._out, self._err, bomb, largest_file, dict(settings or {}))
         )
         self.process.start()
 
@@ -88,9 +96,15 @@ class Forked:
         return Ended(self.process.exitcode, self._out.read_text(), self._err.read_text())
 
 
-def forked(*arguments: object, scratch: Path, bomb: Bomb | None = None, largest_file: int | None = None) -> Ended:
+def forked(
+    *arguments: object,
+    scratch: Path,
+    bomb: Bomb | None = None,
+    largest_file: int | None = None,
+    settings: Mapping[str, object] | None = None,
+) -> Ended:
     """Run `neurons` in a forked process to its end."""
-    return Forked(arguments, scratch, bomb=bomb, largest_file=largest_file).end()
+    return Forked(arguments, scratch, bomb=bomb, largest_file=largest_file, settings=settings).end()
 
 
 def wait_for(what: str, look: Callable[[], _Found | None], alive: Callable[[], bool] | None = None) -> _Found:
@@ -117,12 +131,18 @@ def one_line_of_refusal(ended: Ended) -> str:
     return lines[0].removeprefix("neurons: ")
 
 
-def _command_line(arguments: list[str], out: Path, err: Path, bomb: Bomb | None, largest_file: int | None) -> None:
+def _command_line(
+    arguments: list[str], out: Path, err: Path, bomb: Bomb | None, largest_file: int | None, settings: dict[str, object]
+) -> None:
     for stream, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), stream)
     sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", 1, closefd=False)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.argv = ["neurons", *arguments]
+    for place, value in settings.items():
+        module, _, name = place.partition(":")
+        assert hasattr(import_module(module), name), place
+        setattr(import_module(module), name, value)
     if bomb is not None:
         bomb.plant()
     if largest_file is not None:
