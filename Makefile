@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH_INDEX ?=
 PYTEST = .venv/bin/python -m pytest
 
-.PHONY: demo test check lint clean
+.PHONY: demo test check lint bench clean
 
 demo: .venv/installed
 	@.venv/bin/neurons demo
@@ -22,6 +22,9 @@ lint: .venv/installed
 	.venv/bin/lint-imports
 	.venv/bin/sqlfluff lint models sql/macros tests/dbt
 	.venv/bin/sqlfluff lint --templater placeholder sql/*.sql
+
+bench: .venv/installed
+	.venv/bin/python -m tests.bench
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -24,14 +24,15 @@ SKETCHES = 2
 
 
 def bucket_starts(group_sizes: Sequence[int], buckets: int) -> tuple[int, ...]:
-    """First bucket of each group's slice, and the end: buckets in proportion to the groups' rows.
+    """First bucket of each group's slice, and the end: one each, and the others in proportion to the groups' rows.
 
     Args:
-        group_sizes: rows of each group.
-        buckets: of one sketch.
+        group_sizes: rows of each group; one that is empty now may get rows later.
+        buckets: of one sketch, more than groups.
     """
     ends = np.cumsum(group_sizes)
-    return (0, *(int(end) for end in np.round(ends * (buckets / ends[-1]))))
+    shared = np.round(ends * ((buckets - len(ends)) / ends[-1])).astype(int)
+    return (0, *(int(end) for end in shared + np.arange(1, len(ends) + 1)))
 
 
 def bucket_and_sign(rows: Sequence[int], *, context: int, buckets: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -50,7 +51,7 @@ def bucket_and_sign(rows: Sequence[int], *, context: int, buckets: int, seed: in
     sign = np.empty((SKETCHES, len(rows), context), np.float32)
     for place, row in enumerate(rows):
         random = np.random.Generator(np.random.Philox(key=[seed, row]))
-        slot[:, place] = random.integers(0, max(1, buckets), (SKETCHES, context))
+        slot[:, place] = random.integers(0, buckets, (SKETCHES, context))
         sign[:, place] = random.integers(0, 2, (SKETCHES, context), dtype=np.int8) * 2 - 1
     return torch.from_numpy(slot).flatten(1), torch.from_numpy(sign).flatten(1)
 

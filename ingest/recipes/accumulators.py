@@ -181,8 +181,8 @@ class Accumulators:
         directed = sum(self._shapes[p].n_units for c in self.candidates for p in c.pair)
         return 2 * sum(len(c.i) for c in self.candidates) / directed
 
-    def load(self, state: StateFile) -> None:
-        """Take everything that a state file has: all of this run's, or what a parent run hands on."""
+    def load(self, state: StateFile, *, is_parent: bool) -> None:
+        """Take everything from a state file: of this very run, or what a parent run hands on."""
         names = set(state.names())
         pairs = self._plan.pairs if self._plan.method is not None and self._plan.method.name == "refined" else ()
         for pair in pairs:
@@ -191,7 +191,7 @@ class Accumulators:
                 i, j = (state.tensor(f"{prefix}.{key}").to(self._plan.device) for key in "ij")
                 self.candidates.append(Candidates(pair, self._shapes, i, j))
         for name, tensor in self.tensors().items():
-            if name in names:
+            if name in names or not is_parent:
                 tensor.copy_(state.tensor(name))
 
 

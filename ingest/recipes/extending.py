@@ -101,9 +101,10 @@ def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenR
 def _with_more_models(plan: Plan, run: str, before: dict[str, Any]) -> Plan | None:
     own = json.loads(json.dumps(asdict(plan)))
     count = len(before["models"])
-    free = {"models", "populations", "pairs"}
+    free = {"models", "populations", "pairs", "tiles_per_pass"}
     same = (
         _comparable(own, without=free) == _comparable(before, without=free)
+        and len(before["tiles_per_pass"]) == 1
         and count < len(plan.models) == len(plan.populations)
         and own["models"][:count] == before["models"]
         and own["populations"][:count] == before["populations"]

@@ -106,7 +106,7 @@ def share_memory(study: Study, work: Work, method: Method | None, *, batch_token
     halves = "split-half" in study.measure.validation
     if left < 0:
         raise InputError(
-            f"sketches, selections and one batch need {standing / 1e9:.1f} GB and {room / 1e9:.1f} are allowed: lower "
+            f"sketches, selections and one batch need {standing / 1e9:.3g} GB and {room / 1e9:.3g} are allowed: lower "
             "[measure.sketch] buckets or [device] batch_rows, take fewer models, or raise [device] memory"
         )
     if method.name == "sketch":
@@ -135,7 +135,7 @@ def passes(tiles: Sequence[Tile], shapes: Sequence[Shape], room: int, *, halves:
         size = tile_bytes(tile, shapes, halves=halves)
         if size > room:
             raise InputError(
-                f"the sums of one layer against a partner model need {size / 1e9:.1f} GB and {max(room, 0) / 1e9:.1f} "
+                f"the sums of one layer against a partner model need {size / 1e9:.3g} GB and {max(room, 0) / 1e9:.3g} "
                 'are left of the memory allowed: raise [device] memory, or set correlation = "sketch"'
             )
         if held + size > room and found[-1]:

@@ -202,7 +202,8 @@ class FusedPass:
         )
         random = np.random.Generator(np.random.Philox(key=[self._plan.baseline_seed, int(batch.numbers[0])]))
         tokens = len(batch.text)
-        shift = int(random.integers(tokens // 4, max(tokens // 4 + 1, 3 * tokens // 4)))
+        least = max(1, tokens // 4)
+        shift = int(random.integers(least, max(least + 1, tokens - least)))
         device = self._plan.device
         return Hashed(slot.to(device)[:, batch.text], sign.to(device)[:, batch.text], shift)
 

@@ -13,7 +13,7 @@ import transformers
 from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
-from ingest.measure.correlation import Shape, Tile
+from ingest.measure.correlation import Tile
 from ingest.measure.sketch import bucket_starts
 from ingest.names import GROUPS, Identity
 from ingest.recipes.costs import Work, choose_method
@@ -118,7 +118,6 @@ def plan_run(
     models = [subject.shape for subject in subjects]
     pairs = model_pairs(study, [s.identity for s in subjects], say)
     populations, all_pairs = populations_of(measure, models, pairs)
-    [Shape(p.n_layers, p.width) for p in populations]
     n_rows, context = rows.ids.shape if rows is not None else (0, 0)
     work = work_of(study, models, populations, all_pairs, n_tokens=n_rows * context, context=context)
     room = limit(study.device.memory, device)
@@ -151,7 +150,7 @@ def plan_run(
         device=device,
         threads=threads,
         method=method,
-        n_passes=len(share.passes),
+        tiles_per_pass=tuple(len(tiles) for tiles in share.passes),
         draws=measure.baseline.draws if pairs else 0,
         baseline_seed=measure.baseline.seed,
         floors=tuple(measure.floors) if pairs else (),

@@ -102,7 +102,7 @@ class Run:
                 sums = None  # its tiles must be gone before the next ones are made
                 sums = Accumulators(self._plan, self._work.shapes, self._work.units, tiles, standing)
                 if begun is not None:
-                    sums.load(begun)
+                    sums.load(begun, is_parent=kept is None)
                 if kept is not None and self._selections is not None:
                     self._selections.load(kept)
                 if kept is None and self._plan.method.name == "refined" and self._makes_candidates():

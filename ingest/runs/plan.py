@@ -105,7 +105,7 @@ class Plan:
         device: torch device type; another one rounds otherwise.
         threads: CPU threads; another number rounds otherwise.
         method: how correlations are computed; None without correlations.
-        n_passes: times that the text is read, because not all exact sums fit in memory at once.
+        tiles_per_pass: exact tiles of each pass over the text, because not all fit in memory at once; (0,) without.
         draws: rotations per layer; 0 without correlations.
         baseline_seed: of the rotations and of the other floors.
         floors: other null floors than the rotation.
@@ -135,7 +135,7 @@ class Plan:
     device: str
     threads: int
     method: Method | None
-    n_passes: int
+    tiles_per_pass: tuple[int, ...]
     draws: int
     baseline_seed: int
     floors: tuple[str, ...]
@@ -150,6 +150,11 @@ class Plan:
     def run(self) -> str:
         """Id of the run: a fingerprint of the plan."""
         return hashlib.sha256(self.as_json().encode()).hexdigest()[:16]
+
+    @property
+    def n_passes(self) -> int:
+        """Times that the text is read."""
+        return len(self.tiles_per_pass)
 
     @property
     def n_rows(self) -> int:

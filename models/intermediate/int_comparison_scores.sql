@@ -80,7 +80,8 @@ erring as (
         ] as excess_without,
         sqrt(list_sum([part ** 2 for part in influence])) as se_tokens,
         case when excess_corr is not null then sqrt(se_tokens ** 2 + coalesce(se_draws, 0) ** 2) end as excess_se,
-        {{ t_quantile('n_groups - 1') }} * excess_se as margin,
+        {{ effective_df('influence', 'n_groups') }} as df,
+        {{ t_quantile('df') }} * excess_se as margin,
         excess_corr - margin as excess_low,
         excess_corr + margin as excess_high
     from averaged
@@ -99,4 +100,4 @@ scores as (
             and erring.neuron = supports.neuron
 )
 
-select * exclude (moments_run, influences, influence, margin) from scores
+select * exclude (moments_run, influences, influence, df, margin) from scores

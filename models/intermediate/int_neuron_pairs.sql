@@ -84,6 +84,17 @@ measured as (
     group by run, site
 ),
 
+-- Under a depth window a layer may have no layer of like depth in a partner: then there is nothing to say of its units.
+compared as (
+    select distinct
+        run,
+        site,
+        model,
+        layer,
+        other_model
+    from bests
+),
+
 filled as (
     select
         pairs.run,
@@ -132,6 +143,14 @@ filled as (
         on
             units.run = measured.run
             and units.site = measured.site
+    left join compared
+        on
+            pairs.run = compared.run
+            and pairs.other_model = compared.other_model
+            and units.site = compared.site
+            and units.model = compared.model
+            and units.layer = compared.layer
+    where compared.run is not null or (runs.plan ->> '$.depth_window') is null
 ),
 
 -- Fisher's z is infinite at a correlation of 1; rounding may leave one slightly above it.
@@ -141,14 +160,15 @@ transformed as (
         atanh(greatest(-1 + 1e-9, least(1 - 1e-9, max_corr))) as z,
         greatest(0, 1 - max_corr ** 2) as slope,
         sqrt(list_sum([part ** 2 for part in z_influence])) as z_se,
-        {{ t_quantile('n_groups - 1') }} * z_se as z_margin
+        {{ effective_df('z_influence', 'n_groups') }} as df,
+        {{ t_quantile('df') }} * z_se as z_margin
     from filled
 ),
 
 -- least and greatest pass over a NULL.
 judged as (
     select
-        * exclude (z, slope, z_influence, z_se, z_margin),
+        * exclude (z, slope, z_influence, z_se, df, z_margin),
         [part * slope for part in z_influence] as influence,
         z_se * slope as corr_se,
         case when z_margin is not null then least(max_corr, tanh(z - z_margin)) end as corr_low,

@@ -5,11 +5,13 @@ Nothing of the ingest is used, so that a mistake there cannot hide here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
@@ -39,21 +41,27 @@ class PlainGPT2:
         self.width: int = self.layers[0].mlp.c_fc.weight.shape[1]
 
     @torch.no_grad()
-    def activations(self, ids: NDArray[np.integer]) -> tuple[Array, Array]:
-        """Pre- and post-activations, (positions, neurons), layers side by side."""
-        pre: list[list[torch.Tensor]] = [[] for _ in self.layers]
-        post: list[list[torch.Tensor]] = [[] for _ in self.layers]
+    def activations(self, ids: NDArray[np.integer], sites: Sequence[str] = ("pre", "mlp")) -> dict[str, Array]:
+        """Activations at some of pre, mlp, resid and head_z, (positions, units), layers side by side."""
+        seen: dict[str, list[list[torch.Tensor]]] = {site: [[] for _ in self.layers] for site in sites}
         handles = []
         for index, layer in enumerate(self.layers):
-            handles.append(layer.mlp.c_fc.register_forward_hook(lambda _m, _i, out, k=index: pre[k].append(out)))
-            handles.append(
-                layer.mlp.c_proj.register_forward_hook(lambda _m, given, _o, k=index: post[k].append(given[0]))
-            )
+            places = {
+                "pre": (layer.mlp.c_fc, lambda _given, out: out),
+                "mlp": (layer.mlp.c_proj, lambda given, _out: given[0]),
+                "resid": (layer, lambda _given, out: out if isinstance(out, torch.Tensor) else out[0]),
+                "head_z": (layer.attn.c_proj, lambda given, _out: given[0]),
+            }
+            for site in sites:
+                module, take = places[site]
+                into = seen[site][index]
+                hook = lambda _m, given, out, i=into, t=take: i.append(t(given, out).clone())  # noqa: E731
+                handles.append(module.register_forward_hook(hook))
         for rows in np.array_split(ids.astype(np.int64), max(1, len(ids) // 16)):
             self.network(torch.from_numpy(rows))
         for handle in handles:
             handle.remove()
-        return _side_by_side(pre), _side_by_side(post)
+        return {site: _side_by_side(parts) for site, parts in seen.items()}
 
     @cached_property
     def folded(self) -> list[Folded]:
@@ -83,6 +91,36 @@ class PlainGPT2:
         """(d_vocab, d_model), centred over the stream, which every reader of it subtracts."""
         weight = _numpy(self.network.transformer.wte.weight)
         return np.asarray(weight - weight.mean(1, keepdims=True))
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """Models on the tokens of an ingest.
+
+    Attributes:
+        models: by name.
+        kinds: bos, newline or text, of each position.
+        groups: group of documents of each position.
+        pre: pre-activations of each model.
+        post: post-activations.
+        corr: correlations of their neurons over text, for ordered pairs.
+    """
+
+    models: dict[str, PlainGPT2]
+    kinds: NDArray[np.str_]
+    groups: NDArray[np.int64]
+    pre: dict[str, Array]
+    post: dict[str, Array]
+    corr: dict[tuple[str, str], Array]
+
+    def text(self, model: str) -> Array:
+        """Post-activations on positions of stratum text."""
+        return np.asarray(self.post[model][self.kinds == "text"])
+
+    @property
+    def text_groups(self) -> NDArray[np.int64]:
+        """Group of documents of each position of stratum text."""
+        return np.asarray(self.groups[self.kinds == "text"])
 
 
 @dataclass(frozen=True)
@@ -119,10 +157,37 @@ def standardised(values: Array) -> Array:
     return np.asarray(deviation / np.linalg.norm(deviation, axis=0))
 
 
+def correlations(a: Array, b: Array) -> Array:
+    """Pearson correlations (columns of a, columns of b)."""
+    return np.asarray(standardised(a).T @ standardised(b))
+
+
+def jackknife_variance(x: Array, y: Array, groups: NDArray[np.integer]) -> Array:
+    """Variance of Fisher's z of the correlations of columns x[:, k] and y[:, k] by leaving out one group at a time.
+
+    The delete-m_j jackknife, from the deviations of the positions that are left.
+    """
+    names, n = np.unique(groups), len(groups)
+    whole = np.arctanh((standardised(x) * standardised(y)).sum(0))
+    without = np.stack(
+        [np.arctanh((standardised(x[groups != g]) * standardised(y[groups != g])).sum(0)) for g in names]
+    )
+    h = n / np.array([(groups == g).sum() for g in names])[:, None]
+    pseudo = h * whole - (h - 1) * without
+    return np.asarray(((pseudo - (pseudo / h).sum(0)) ** 2 / (h - 1)).mean(0))
+
+
 def cosines(directions: Array, tokens: Array) -> Array:
     """(tokens, directions), both given as rows."""
     unit = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (tokens, directions)]
     return np.asarray(unit[0] @ unit[1].T)
+
+
+def assert_close(found: NDArray[np.generic] | pl.Series, expected: Array, tolerance: float) -> None:
+    """Equal up to a tolerance that is relative to values above 1."""
+    found = np.asarray(found, dtype=np.float64).reshape(expected.shape)
+    error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
+    assert error.max() <= tolerance, f"{error.max():.2g} at {np.unravel_index(error.argmax(), error.shape)}"
 
 
 def _side_by_side(parts: list[list[torch.Tensor]]) -> Array:

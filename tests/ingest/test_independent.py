@@ -1,68 +1,24 @@
-"""Every number of an ingest of trained models against float64 numpy on the plain Hugging Face model."""
+"""Exact correlations of trained models against float64 numpy on the plain Hugging Face model."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 import polars as pl
 import pytest
-from numpy.typing import NDArray
 
 from ingest.measure.baseline import rotation
 from tests.conftest import Ingested
-from tests.ingest.by_hand import Array, PlainGPT2, Shape, cosines, kinds_of_positions, shape_of, standardised
+from tests.ingest.by_hand import ByHand, assert_close, correlations, jackknife_variance, standardised
 from tests.support.tables import rows
 
 DRAWS, SEED, TOP = 2, 7, 50
-CORRELATION, OTHER = 1e-4, 1e-5
+CORRELATION = 1e-4
 # The baseline by really rotating costs more than everything else together: every eighth neuron stands for all.
 ROTATED_FOR = slice(None, None, 8)
+JACKKNIFED_FOR = slice(None, None, 16)
+BUDGETS = (1, 2, 4, 8)
 
-_SUMS_OF_PARTS = (
-    "select layer, neuron, sum(n)::bigint as n, sum(n_positive)::bigint as n_positive, "
-    + ", ".join(
-        f"any_value({p}_shift) as {p}_shift, min({p}_min) as {p}_min, max({p}_max) as {p}_max, "
-        + ", ".join(f"sum({p}_sum_{k}) as {p}_sum_{k}" for k in (1, 2, 3, 4))
-        for p in ("pre", "post")
-    )
-    + " from raw.moments where model = $model and stratum = $kind group by all order by layer, neuron"
-)
-
-
-@dataclass(frozen=True)
-class ByHand:
-    """The models on the tokens of the ingest."""
-
-    models: dict[str, PlainGPT2]
-    kinds: NDArray[np.str_]
-    pre: dict[str, Array]
-    post: dict[str, Array]
-    corr: dict[tuple[str, str], Array]
-
-    def text(self, model: str) -> Array:
-        """Post-activations on positions of stratum text."""
-        return np.asarray(self.post[model][self.kinds == "text"])
-
-
-@pytest.fixture(scope="module")
-def by_hand(trained: Ingested) -> ByHand:
-    ids = np.load(trained.corpus / "ids.npy")
-    models = {name: PlainGPT2(folder) for name, folder in trained.models.items()}
-    kinds = kinds_of_positions(ids, next(iter(trained.models.values())) / "tokenizer.json")
-    pre, post = {}, {}
-    for name, model in models.items():
-        pre[name], post[name] = model.activations(ids)
-    unit = {name: standardised(values[kinds == "text"]) for name, values in post.items()}
-    corr = {(a, b): unit[a].T @ unit[b] for a, b in permutations(models, 2) if a < b}
-    return ByHand(models, kinds, pre, post, corr | {(b, a): values.T for (a, b), values in corr.items()})
-
-
-def assert_close(found: NDArray[np.generic] | pl.Series, expected: Array, tolerance: float) -> None:
-    found = np.asarray(found, dtype=np.float64).reshape(expected.shape)
-    error = np.abs(found - expected) / np.maximum(1.0, np.abs(expected))
-    assert error.max() <= tolerance, f"{error.max():.2g} at {np.unravel_index(error.argmax(), error.shape)}"
+_OF_PAIR = "where model = $a and other_model = $b"
 
 
 def test_positions_are_counted_by_kind(trained: Ingested, by_hand: ByHand) -> None:
@@ -70,23 +26,24 @@ def test_positions_are_counted_by_kind(trained: Ingested, by_hand: ByHand) -> No
     expected = [int((by_hand.kinds == kind).sum()) for kind in ("text", "newline", "bos")]
     assert min(expected) > 0
     assert counts == (len(by_hand.kinds), *expected)
+    run = rows(trained.warehouse, "select n_positions, method, n_passes, n_parts from raw.runs").row(0)
+    assert run == (expected[0], "exact", 1, len(np.unique(by_hand.groups)))
 
 
-def test_extremes_of_correlation_in_each_layer(trained: Ingested, by_hand: ByHand) -> None:
+def test_largest_and_smallest_correlation_with_each_partner(trained: Ingested, by_hand: ByHand) -> None:
     for (a, b), corr in by_hand.corr.items():
-        found = rows(
-            trained.warehouse,
-            "select * from raw.layer_bests where model = $a and other_model = $b order by layer, neuron, other_layer",
-            a=a, b=b,
-        )  # fmt: skip
-        width = by_hand.models[b].width
-        by_layer = corr.reshape(len(corr), -1, width)
-        assert_close(found["max_corr"], by_layer.max(2), CORRELATION)
-        assert_close(found["min_corr"], by_layer.min(2), CORRELATION)
+        found = rows(trained.warehouse, f"select * from raw.bests {_OF_PAIR} order by layer, neuron", a=a, b=b)
+        assert set(found["site"]) == {"mlp"}
+        assert_close(found["max_corr"], corr.max(1), CORRELATION)
+        assert_close(found["min_corr"], corr.min(1), CORRELATION)
         # Where two neurons come close the other one may be named: then its own correlation is as good.
-        for column, best in (("max_neuron", by_layer.max(2)), ("min_neuron", by_layer.min(2))):
-            named = found[column].to_numpy().astype(np.int64).reshape(best.shape)
-            assert_close(np.take_along_axis(by_layer, named[:, :, None], 2)[:, :, 0], best, CORRELATION)
+        width = by_hand.models[b].width
+        for layer, neuron, best in (
+            ("other_layer", "other_neuron", corr.max(1)),
+            ("min_layer", "min_neuron", corr.min(1)),
+        ):
+            named = (found[layer].cast(pl.Int64) * width + found[neuron]).to_numpy()
+            assert_close(corr[np.arange(len(corr)), named], best, CORRELATION)
 
 
 def test_fifty_most_and_least_correlated_partners(trained: Ingested, by_hand: ByHand) -> None:
@@ -95,8 +52,7 @@ def test_fifty_most_and_least_correlated_partners(trained: Ingested, by_hand: By
         for side, expected in (("top", ordered[:, ::-1][:, :TOP]), ("bottom", ordered[:, :TOP])):
             found = rows(
                 trained.warehouse,
-                "select * from raw.partners where model = $a and other_model = $b and side = $side "
-                "order by layer, neuron, rank",
+                f"select * from raw.partners {_OF_PAIR} and side = $side order by layer, neuron, rank",
                 a=a, b=b, side=side,
             )  # fmt: skip
             assert_close(found["corr"], expected, CORRELATION)
@@ -110,69 +66,61 @@ def test_baselines_by_rotating_the_activations(trained: Ingested, by_hand: ByHan
     some = {name: standardised(by_hand.text(name)[:, ROTATED_FOR]) for name in by_hand.models}
     for b, model in by_hand.models.items():
         others = [a for a in by_hand.models if a != b]
-        for layer in range(len(model.layers)):
-            here = by_hand.text(b)[:, layer * model.width : (layer + 1) * model.width]
-            for draw in range(DRAWS):
+        for draw in range(DRAWS):
+            expected = {a: np.full(some[a].shape[1], -1.0) for a in others}
+            for layer in range(len(model.layers)):
+                here = by_hand.text(b)[:, layer * model.width : (layer + 1) * model.width]
                 matrix = rotation(model.width, seed=SEED, draw=draw, layer=layer).numpy()
                 assert np.linalg.norm(matrix, axis=1) == pytest.approx(1.0)
                 rotated = standardised(here @ matrix.T)
-                for a in others:
-                    found = rows(
-                        trained.warehouse,
-                        "select max_corr from raw.baselines where model = $a and other_model = $b "
-                        "and other_layer = $layer and draw = $draw order by layer, neuron",
-                        a=a, b=b, layer=layer, draw=draw,
-                    )  # fmt: skip
-                    assert_close(found["max_corr"].to_numpy()[ROTATED_FOR], (some[a].T @ rotated).max(1), CORRELATION)
+                expected = {a: np.maximum(best, (some[a].T @ rotated).max(1)) for a, best in expected.items()}
+            for a in others:
+                found = rows(
+                    trained.warehouse,
+                    f"select max_corr from raw.baselines {_OF_PAIR} and kind = 'rotation' and draw = $draw "
+                    "order by layer, neuron",
+                    a=a, b=b, draw=draw,
+                )  # fmt: skip
+                assert_close(found["max_corr"].to_numpy()[ROTATED_FOR], expected[a], CORRELATION)
 
 
-@pytest.mark.parametrize("kind", ["text", "newline", "bos"])
-def test_power_sums_of_each_kind_of_position(trained: Ingested, by_hand: ByHand, kind: str) -> None:
-    for name in by_hand.models:
-        found = rows(trained.warehouse, _SUMS_OF_PARTS, model=name, kind=kind)
-        here = by_hand.kinds == kind
-        assert set(found["n"]) == {int(here.sum())}
-        for prefix, values in (("pre", by_hand.pre[name][here]), ("post", by_hand.post[name][here])):
-            deviation = values - found[f"{prefix}_shift"].to_numpy()
-            power = np.ones_like(deviation)
-            for k in (1, 2, 3, 4):
-                power *= deviation
-                assert_close(found[f"{prefix}_sum_{k}"].to_numpy() / len(values), power.mean(0), OTHER)
-            assert_close(found[f"{prefix}_min"], values.min(0), OTHER)
-            assert_close(found[f"{prefix}_max"], values.max(0), OTHER)
-        # A pre-activation of almost nothing may round to either side of 0.
-        pre = by_hand.pre[name][here]
-        positive = found["n_positive"].to_numpy()
-        assert ((pre > 1e-4).sum(0) <= positive).all()
-        assert (positive <= (pre > -1e-4).sum(0)).all()
+def test_errors_of_the_best_correlations_by_leaving_groups_of_documents_out(trained: Ingested, by_hand: ByHand) -> None:
+    groups = by_hand.text_groups
+    assert len(np.unique(groups)) == 16
+    for a, b in by_hand.corr:
+        found = rows(trained.warehouse, f"select * from raw.bests {_OF_PAIR} order by layer, neuron", a=a, b=b)
+        known = found["influence"].is_not_null()
+        # With as little text as here, one winner in twenty comes out of nowhere.
+        assert known.sum() > 0.9 * len(known)
+        assert (found["n_groups"].is_not_null() == known).all()
+        some = found.with_row_index("unit").filter(known)[JACKKNIFED_FOR]
+        # A partner that was followed late has its first groups in one block.
+        for (n_groups,), part in some.group_by("n_groups"):
+            blocks = np.maximum(groups, 16 - n_groups)
+            partner = (part["other_layer"].cast(pl.Int64) * by_hand.models[b].width + part["other_neuron"]).to_numpy()
+            x, y = by_hand.text(a)[:, part["unit"].to_numpy()], by_hand.text(b)[:, partner]
+            variance = (part["influence"].to_numpy().astype(np.float64) ** 2).sum(1)
+            expected = jackknife_variance(x, y, blocks)
+            assert np.sqrt(variance) == pytest.approx(np.sqrt(expected), rel=0.01)
+        assert some["n_groups"].n_unique() > 1
 
 
-def test_statistics_of_weights(trained: Ingested, by_hand: ByHand) -> None:
-    for name, model in by_hand.models.items():
-        found = rows(trained.warehouse, "select * from raw.weights where model = $m order by layer, neuron", m=name)
-        into, out = (np.linalg.norm(w, axis=1) for w in _both_weights(model))
-        assert_close(found["w_in_norm"], into, OTHER)
-        assert_close(found["w_out_norm"], out, OTHER)
-        assert_close(found["input_bias"], np.concatenate([f.b_in for f in model.folded]), OTHER)
-        w_in, w_out = _both_weights(model)
-        assert_close(found["in_out_sim"], (w_in * w_out).sum(1) / into / out, OTHER)
-        assert found["w_up_norm"].is_null().all()
-
-
-def test_cosines_with_the_vocabulary(trained: Ingested, by_hand: ByHand) -> None:
-    for name, model in by_hand.models.items():
-        w_in, w_out = _both_weights(model)
-        for effect, directions, tokens in (("out", w_out, model.unembedding.T), ("in", w_in, model.embedding)):
-            found = rows(
-                trained.warehouse,
-                "select * from raw.vocabulary_sums where model = $m and effect = $e order by layer, neuron",
-                m=name, e=effect,
-            )  # fmt: skip
-            cosine = cosines(directions, tokens)
-            assert set(found["n"]) == {len(cosine)}
-            for power in (1, 2, 3, 4):
-                mean = found[f"sum_{power}"].to_numpy() / len(cosine)
-                assert_close(mean, (cosine**power).mean(0), OTHER)
+def test_best_correlations_over_the_first_groups_of_documents(trained: Ingested, by_hand: ByHand) -> None:
+    a, b = list(by_hand.models)[:2]
+    for budget in BUDGETS:
+        here = by_hand.text_groups < budget
+        found = rows(
+            trained.warehouse,
+            f"select * from raw.partial_bests {_OF_PAIR} and first_group = 0 and last_group = $budget "
+            "order by layer, neuron",
+            a=a, b=b, budget=budget,
+        )  # fmt: skip
+        x, y = by_hand.text(a)[here], by_hand.text(b)[here]
+        assert set(found["n_positions"]) == {len(x)}
+        # Neurons that never change over so little text are in neither.
+        alive_x, alive_y = ((values.std(0) > 0) for values in (x, y))
+        assert len(found) == alive_x.sum()
+        assert_close(found["max_corr"], correlations(x[:, alive_x], y[:, alive_y]).max(1), CORRELATION)
 
 
 def test_marts_of_correlations(trained: Ingested, by_hand: ByHand) -> None:
@@ -185,49 +133,11 @@ def test_marts_of_correlations(trained: Ingested, by_hand: ByHand) -> None:
             assert_close(found[f"{column}_corr"], expected, CORRELATION)
         baseline = rows(
             trained.warehouse,
-            # The largest over layers comes first, per draw and partner; then the mean.
-            "select avg(largest) as baseline from (select layer, neuron, other_model, draw, max(max_corr) as largest "
-            "from raw.baselines where model = $m group by all) group by layer, neuron order by layer, neuron",
+            "select avg(max_corr) as baseline from raw.baselines where model = $m and kind = 'rotation' "
+            "group by layer, neuron order by layer, neuron",
             m=a,
         )["baseline"].to_numpy()
         assert_close(found["mean_baseline"], baseline, CORRELATION)
         assert_close(found["excess_corr"], best.mean(0) - baseline, 2 * CORRELATION)
         certain = np.abs(best.mean(0) - baseline - 0.5) > 2 * CORRELATION
         assert (found["is_universal"].to_numpy() == (best.mean(0) - baseline > 0.5))[certain].all()
-
-
-def test_marts_of_statistics(trained: Ingested, by_hand: ByHand) -> None:
-    for name, model in by_hand.models.items():
-        found = rows(trained.warehouse, "select * from marts.neurons where model = $m order by layer, neuron", m=name)
-        pre, (w_in, w_out) = by_hand.pre[name], _both_weights(model)
-        _check_shape(found, "", shape_of(pre))
-        _check_shape(found, "post_", shape_of(by_hand.text(name)))
-        slack = (np.abs(pre) < 1e-4).mean(0).max()
-        assert_close(found["sparsity"], (pre > 0).mean(0), slack + OTHER)
-        assert_close(found["l2_penalty"], (w_in**2).sum(1) + (w_out**2).sum(1), OTHER)
-        for prefix, directions, tokens in (("vocab_", w_out, model.unembedding.T), ("embed_", w_in, model.embedding)):
-            _check_shape(found, prefix, shape_of(cosines(directions, tokens)))
-        percentiles = rows(
-            trained.warehouse, "select * from marts.neuron_percentiles where model = $m order by layer, neuron", m=name
-        )
-        for column in ("w_out_norm", "kurt", "excess_corr", "vocab_var"):
-            values = found[column].to_numpy().reshape(len(model.layers), -1)
-            assert_close(percentiles[f"{column}_pct"], np.concatenate([_percentiles(v) for v in values]), 1e-9)
-
-
-def _both_weights(model: PlainGPT2) -> tuple[Array, Array]:
-    return np.concatenate([f.w_in.T for f in model.folded]), np.concatenate([f.w_out for f in model.folded])
-
-
-def _check_shape(found: pl.DataFrame, prefix: str, expected: Shape) -> None:
-    off = np.abs(found[f"{prefix}mean"].to_numpy() - expected.mean)
-    assert (off <= OTHER * np.sqrt(expected.var)).all()
-    for moment in ("var", "skew", "kurt"):
-        if prefix + moment in found.columns:
-            assert_close(found[prefix + moment], getattr(expected, moment), OTHER)
-
-
-def _percentiles(values: Array) -> Array:
-    smaller = (values[None, :] < values[:, None]).sum(1)
-    equal = (values[None, :] == values[:, None]).sum(1)
-    return np.asarray(100.0 * (smaller + 0.5 * (equal + 1)) / len(values))

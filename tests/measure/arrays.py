@@ -92,22 +92,22 @@ class Measured:
                 within.update(p, [values[rows] for values in layers])
         return ExactCovariances(cross, within, self.spreads)
 
-    def sketches(self, *, buckets: int, seed: int, rows: Sequence[int] | None = None) -> list[CountSketch]:
-        """Of all populations; every CONTEXT positions are a row, whose numbers may be given."""
+    def sketches(self, *, buckets: int, seed: int) -> list[CountSketch]:
+        """Of all populations; every CONTEXT positions are a row."""
         starts = bucket_starts(np.bincount(self.groups, minlength=GROUPS).tolist(), buckets)
-        return [self._sketch(shape, z, starts, seed, rows) for shape, z in zip(self.shapes, self.z, strict=True)]
+        return self.sketches_in(starts, seed=seed)
 
-    def _sketch(
-        self, shape: Shape, z: list[torch.Tensor], starts: Sequence[int], seed: int, rows: Sequence[int] | None
-    ) -> CountSketch:
-        sketch = CountSketch(shape, starts=starts, device="cpu")
+    def sketches_in(self, starts: Sequence[int], *, seed: int, rows: Sequence[int] | None = None) -> list[CountSketch]:
+        """Of all populations in given slices of buckets; the numbers of the rows may be given."""
         numbers = np.arange(len(self.groups) // CONTEXT) if rows is None else np.asarray(rows)
+        made = [CountSketch(shape, starts=starts, device="cpu") for shape in self.shapes]
         for group, positions in self.blocks():
-            here = numbers[positions[::CONTEXT] // CONTEXT].tolist()
+            here = numbers[positions.numpy()[::CONTEXT] // CONTEXT].tolist()
             own = starts[group + 1] - starts[group]
             slot, sign = bucket_and_sign(here, context=CONTEXT, buckets=own, seed=seed)
-            sketch.update([values[positions] for values in z], slot, sign, group)
-        return sketch
+            for sketch, layers in zip(made, self.z, strict=True):
+                sketch.update([values[positions] for values in layers], slot, sign, group)
+        return made
 
     def sketched(self, *, buckets: int, seed: int, groups: slice = slice(0, GROUPS)) -> SketchedCovariances:
         """Sketched covariances of the first two populations over some groups."""

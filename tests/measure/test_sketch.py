@@ -135,7 +135,7 @@ def test_a_sketch_of_some_groups_is_the_sketch_of_their_positions(measured: Meas
     a, b = (torch.cat(layers, 1)[torch.from_numpy(here)].numpy() for layers in measured.z)
     # The same hash and slices, and the whole text's standardisation undone by correlating.
     only = Measured([a, b], [A, B], measured.groups[here])
-    alone = only.sketches(buckets=BUCKETS * (groups.stop - groups.start) // GROUPS, seed=2, rows=rows.tolist())
+    alone = only.sketches_in(bucket_starts([1] * GROUPS, BUCKETS), seed=2, rows=rows.tolist())
     spreads = [units.finish(groups) for units in measured.units]
     (tile,) = sketched.tiles((0, 1))
     for one, other in zip(

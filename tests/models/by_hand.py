@@ -21,7 +21,8 @@ from tests.models.activations import (
 )
 
 ALIVE = [i for i, place in enumerate(NEURONS) if place != DEAD]
-T_3 = 3.182446305  # the 97.5% quantile for the four groups of documents that there are
+T_QUANTILES = (12.706204736, 4.302652730, 3.182446305)  # 97.5%, for one to three degrees of freedom
+T_3 = T_QUANTILES[2]  # for the four groups of documents that there are
 N_GROUPS = len(DOC_GROUPS)
 
 

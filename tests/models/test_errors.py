@@ -9,9 +9,10 @@ import duckdb
 import numpy as np
 import pytest
 from jinja2 import Environment
+from numpy.typing import NDArray
 
 from tests.models.activations import DOC_GROUPS, FLOORS, is_followed, without_a_group
-from tests.models.by_hand import ALIVE, N_GROUPS, T_3, best_partners, errors, excess, floors, z_influences
+from tests.models.by_hand import ALIVE, N_GROUPS, T_QUANTILES, best_partners, errors, excess, floors, z_influences
 from tests.models.harness import ROOT, Built, records
 
 SECOND = ("a", "b", "c", "d")
@@ -22,13 +23,23 @@ def known(value: float) -> object:
     return None if np.isnan(value) else pytest.approx(value, abs=2e-6)
 
 
+def effective_t(influence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quantiles for as many groups as would vary like these if they were equal, a straight line between whole ones."""
+    squares = np.nan_to_num(influence) ** 2
+    with np.errstate(invalid="ignore"):
+        groups = squares.sum(1) ** 2 / (squares**2).sum(1)
+    return np.interp(np.clip(groups - 1, 1, N_GROUPS - 1), range(1, len(T_QUANTILES) + 1), T_QUANTILES)
+
+
 @pytest.mark.parametrize(("model", "other"), [("a", "b"), ("b", "a"), ("d", "c")])
 def test_a_partner_has_an_error_and_an_interval(
     built: Built, con: duckdb.DuckDBPyConnection, model: str, other: str
 ) -> None:
     facts = built.facts["second"]
     best, _ = best_partners(facts, model, other)
-    z_error = np.sqrt((z_influences(facts, model, other) ** 2).sum(1))
+    influence = z_influences(facts, model, other)
+    z_error = np.sqrt((influence**2).sum(1))
+    t = effective_t(influence)
     rows = records(
         con,
         "from marts.neuron_partners where model = $model and other_model = $other order by layer, neuron",
@@ -37,8 +48,8 @@ def test_a_partner_has_an_error_and_an_interval(
     )
     for i, row in enumerate(rows):
         assert row["corr_se"] == known((1 - best[i] ** 2) * z_error[i])
-        assert row["corr_low"] == known(np.tanh(np.arctanh(best[i]) - T_3 * z_error[i]))
-        assert row["corr_high"] == known(np.tanh(np.arctanh(best[i]) + T_3 * z_error[i]))
+        assert row["corr_low"] == known(np.tanh(np.arctanh(best[i]) - t[i] * z_error[i]))
+        assert row["corr_high"] == known(np.tanh(np.arctanh(best[i]) + t[i] * z_error[i]))
         assert row["n_groups"] == (N_GROUPS if i in ALIVE and is_followed(other, i) else None)
 
 
@@ -66,6 +77,7 @@ def test_the_excess_has_errors_of_three_sources(
 ) -> None:
     facts = built.facts[run]
     found, value = errors(facts, model), excess(facts, model)
+    t = effective_t(found.influence)
     rows = records(
         con,
         "from marts.neuron_universality where comparison = $comparison and model = $model order by layer, neuron",
@@ -80,8 +92,8 @@ def test_the_excess_has_errors_of_three_sources(
         assert row["se_draws"] == known(found.draws[i])
         assert row["sd_partners"] == known(found.partners[i])
         assert row["excess_se"] == known(found.excess[i])
-        assert row["excess_low"] == known(value[i] - T_3 * found.excess[i])
-        assert row["excess_high"] == known(value[i] + T_3 * found.excess[i])
+        assert row["excess_low"] == known(value[i] - t[i] * found.excess[i])
+        assert row["excess_high"] == known(value[i] + t[i] * found.excess[i])
 
 
 @pytest.mark.parametrize("model", SECOND)

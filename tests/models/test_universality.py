@@ -17,6 +17,7 @@ from tests.models.raw_pairs import partial_excess
 SECOND = ("a", "b", "c", "d")
 VARS = yaml.safe_load((ROOT / "dbt_project.yml").read_text())["vars"]
 THRESHOLD = VARS["universal_threshold"]
+CUTOFF = 30  # of this little text
 TOTAL = N_PARTS * POSITIONS["text"]
 
 
@@ -44,10 +45,10 @@ def test_calls_keep_to_interval_and_support(con: duckdb.DuckDBPyConnection, thre
 
 
 def test_calls_of_every_kind_occur(con: duckdb.DuckDBPyConnection) -> None:
-    rows = records(con, "from marts.neuron_universality where comparison = 'seeds' and not is_dead")
+    rows = records(con, f"from marts.rule_universal({THRESHOLD}, {CUTOFF}) where comparison = 'seeds' and not is_dead")
     assert {row["universal_call"] for row in rows} == {"yes", "no", "undecided"}
     undecided = [row for row in rows if row["universal_call"] == "undecided"]
-    assert any(row["support"] < VARS["support_cutoff"] for row in undecided)
+    assert any(row["support"] < CUTOFF for row in undecided)
     assert any(row["excess_se"] is None for row in undecided)
     assert any(row["excess_low"] < THRESHOLD < row["excess_high"] for row in undecided if row["excess_se"])
     known = records(con, "select * from marts.neurons where n_partners is not null")

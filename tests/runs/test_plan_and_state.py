@@ -21,8 +21,8 @@ POPULATIONS = tuple(PlannedPopulation(model, "mlp", 2, 8) for model in (0, 1))
 METHOD = Method("refined", buckets=256, sketch_seed=0, pilot_tokens=64, max_candidates=4)
 PLAN = Plan(
     models=MODELS, populations=POPULATIONS, pairs=((0, 1),), depth_window=0.5, moments=True, tokens_fingerprint="f",
-    groups_hash="g", tokenizer_hash="t", bucket_starts=(0, 9), rounds=(20,), context=8, place_rows=4, batch_rows=3, dtype="float32",
-    operand="float32", device="cpu", threads=1, method=METHOD, n_passes=1, draws=2, baseline_seed=0,
+    groups_hash="g", tokenizer_hash="t", bucket_starts=(0, 9), rounds=(20,), context=8, place_rows=4, batch_rows=3,
+    dtype="float32", operand="float32", device="cpu", threads=1, method=METHOD, n_passes=1, draws=2, baseline_seed=0,
     floors=("shift",), halves=False, arithmetic=2, torch_version="1", transformers_version="1",
 )  # fmt: skip
 
@@ -30,12 +30,15 @@ PLAN = Plan(
 def test_everything_in_a_plan_changes_the_run() -> None:
     others: dict[str, Any] = {
         "models": MODELS[::-1], "populations": POPULATIONS[::-1], "pairs": (), "depth_window": None, "moments": False,
-        "bucket_starts": (0, 8), "rounds": (10, 20), "method": None, "floors": ("noise",), "halves": True, "parent": "p",
+        "bucket_starts": (0, 8), "rounds": (10, 20), "method": None, "floors": ("noise",), "halves": True,
+        "parent": "p",
     }  # fmt: skip
     runs = {PLAN.run}
     for field in fields(PLAN):
         old = getattr(PLAN, field.name)
-        runs.add(replace(PLAN, **{field.name: others.get(field.name, old + (1 if isinstance(old, int) else "x"))}).run)
+        if field.name not in others:
+            others[field.name] = old + (1 if isinstance(old, int) else "x")
+        runs.add(replace(PLAN, **{field.name: others[field.name]}).run)
     for field in fields(METHOD):
         old = getattr(METHOD, field.name)
         other: dict[str, Any] = {field.name: "sketch" if isinstance(old, str) else old + 1}

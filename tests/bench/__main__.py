@@ -1,0 +1,100 @@
+"""`make bench`: everything as ratios measured side by side in one run; results as a table and as JSON in docs/."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from ingest.settings import ROOT
+from tests.bench import demo_shape, paper_scale
+
+DOCS = ROOT / "docs"
+TARGETS = {"sketch": 1.3, "refined": 2.5}
+
+
+def main() -> None:
+    """Measure, print, and write docs/benchmarks.json and docs/benchmarks.md."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
+    parser.add_argument("--threads", type=int, default=None, help="CPU threads; default: all cores")
+    parser.add_argument("--tokens", type=int, default=600_000, help="larger size of the demo study")
+    parser.add_argument("--without-paper-scale", action="store_true", help="leave GPT2-small's shape out")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        found: dict[str, Any] = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": _machine(),
+            "demo": demo_shape.run(
+                Path(scratch), tokens=given.tokens, device=given.device, threads=given.threads, say=print
+            ),
+        }
+        if not given.without_paper_scale:
+            found["gpt2_small"] = paper_scale.run(Path(scratch), device=given.device)
+    kept = DOCS / "benchmarks.json"
+    everything = json.loads(kept.read_text()) if kept.exists() else {}
+    everything["cuda" if "CUDA" in found["machine"] else "cpu"] = found
+    kept.write_text(json.dumps(everything, indent=2) + "\n")
+    page = "# Benchmarks\n\nWritten by `make bench`; ratios are to the bare forward passes of the same models.\n"
+    page += "".join(table(result) for result in everything.values())
+    (DOCS / "benchmarks.md").write_text(page)
+    print(table(found))
+
+
+def _machine() -> str:
+    if torch.cuda.is_available():
+        return f"CUDA, {torch.cuda.get_device_name()}"
+    cores, memory = psutil.cpu_count(logical=False), psutil.virtual_memory().total / 1024**3
+    return f"{cores} cores, {platform.machine()}, {memory:.0f} GiB, Python {platform.python_version()}"
+
+
+def table(found: dict[str, Any]) -> str:
+    """The results of one machine as Markdown."""
+    demo = found["demo"]
+    lines = [
+        "",
+        f"## {found['machine']}, {found['date']}",
+        "",
+        f"Demo study (5 models, 10 pairs both ways, 5 rotations): slope of the time over {demo['tokens_between']:,} "
+        f"tokens; the forward passes alone read {demo['forward_tokens_per_s']:,.0f} tokens/s.",
+        "",
+        "| way | ratio to forward | target | pilot, s | selections, s | cost model / measured |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, ratio in demo["ratio"].items():
+        target = TARGETS.get(name, "")
+        predicted = demo["predicted"].get(name)
+        lines.append(
+            f"| {name} | {ratio:.2f} | {target} | {demo['before_s'].get(name, 0):.1f} | "
+            f"{demo['after_s'].get(name, 0):.1f} | {format(predicted['ratio'], '.2f') if predicted else ''} |"
+        )
+    lines += ["", "| against exact | excess bias | excess sd | best within 1e-3 | Jaccard |", "|---|---|---|---|---|"]
+    for name, error in demo["accuracy"].items():
+        lines.append(
+            f"| {name} | {error['excess_bias']:.5f} | {error['excess_sd']:.5f} | {error['best_within_1e-3']:.5f} | "
+            f"{error['jaccard']:.3f} |"
+        )
+    if small := found.get("gpt2_small"):
+        lines += [
+            "",
+            f"GPT2-small's shape: one large `torch.mm` does {small['mm_gflops']:,.0f} GFLOP/s, the exact sums "
+            f"{100 * small['update_share']:.0f}% of it (target 70%).",
+            "",
+            f"| {paper_scale.TOKENS:,} tokens, 2 models, 1 draw | seconds | peak GiB | passes |",
+            "|---|---|---|---|",
+        ]
+        for name in ("exact", "sketch"):
+            way = small[name]
+            lines.append(f"| {name} | {way['seconds']:.0f} | {way['peak_gib']:.1f} | {way['n_passes']} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""`neurons plan`: what a study would cost, from config.json alone."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from transformers import GPT2Config
+
+from ingest.measure.correlation import Shape, depth_tiles
+from ingest.recipes.costs import H200, Work, choose_method, method_of, seconds
+from ingest.recipes.estimate import estimate
+from ingest.recipes.shapes import shape_from_config
+from ingest.study import Measure, Model, read_study
+from tests.support.commands import forked, one_line_of_refusal
+from tests.support.studies import entry, write_study
+
+SMALL = Shape(12, 3072)
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Two GPT2-smalls without weights."""
+    GPT2Config().save_pretrained(tmp_path / "small")
+    models = [entry(f"s{seed}", "small", seed=seed, model_family="gpt2-small") for seed in (1, 2)]
+    return write_study(
+        tmp_path / "study.toml", models, corpus={"source": "text:*.txt", "tokens": 10**8, "context": 512}
+    )
+
+
+def work(n_tokens: int) -> Work:
+    pairs = ((0, 1),)
+    shapes = (SMALL, SMALL)
+    tiles = tuple(depth_tiles((0, 1), shapes, None))
+    return Work(2e8, shapes, pairs, tiles, n_tokens, draws=5, moments=0, sketched_twice=0, floor_pairs=())
+
+
+def test_the_shape_of_gpt2_small_is_read_from_its_config(study: Path) -> None:
+    shape = shape_from_config(Model(name="s", path="small"), study.parent / "small")
+    assert (shape.n_layers, shape.d_model, shape.d_mlp) == (12, 768, 3072)
+    assert shape.weights == 124_439_808  # the published number of parameters
+    assert shape.block_weights == 12 * 7_087_872
+
+
+def test_products_are_counted_from_shapes() -> None:
+    assert work(1).products == 2 * SMALL.n_units**2
+    assert work(1).within == 2 * 2 * SMALL.n_units * SMALL.width
+
+
+def test_more_devices_take_less_time_and_memory(study: Path) -> None:
+    one, eight = (estimate(read_study(study), machine="h200", devices=n, say=print) for n in (1, 8))
+    assert sum(eight.seconds.values()) < sum(one.seconds.values())
+    assert eight.device_bytes < one.device_bytes
+    assert eight.seconds["forward"] == one.seconds["forward"]
+
+
+def test_short_runs_are_exact_and_long_ones_are_not() -> None:
+    def chosen(n_tokens: int) -> str:
+        return choose_method(work(n_tokens), Measure(), "cpu", 2, lambda _: True)[0].name
+
+    assert chosen(10_000) == "exact"
+    assert chosen(10**9) != "exact"
+
+
+def test_a_method_that_does_not_fit_is_not_chosen() -> None:
+    method, reason = choose_method(work(10_000), Measure(), "cpu", 2, lambda m: m.name == "sketch")
+    assert method.name == "sketch"
+    assert "exact does not fit" in reason
+
+
+def test_the_end_of_a_sketch_does_not_depend_on_the_tokens() -> None:
+    method = method_of(Measure(), "sketch")
+    few, many = (seconds(work(n), method, H200) for n in (10**6, 10**9))
+    assert few["sketch products"] == many["sketch products"]
+    assert many["forward"] == pytest.approx(1000 * few["forward"])
+
+
+def test_the_command_writes_nothing(study: Path, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    ended = forked("plan", study, "--on", "h200", scratch=tmp_path.parent / "printed")
+    assert ended.code == 0, ended.err
+    for word in ("passes", "FLOP", "device memory", "warehouse", "time on 1 x h200"):
+        assert word in ended.out
+    assert re.search(r"method +\w+ \(auto: exact [\d,]+ s, refined", ended.out)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_study_without_a_number_of_tokens_is_refused(tmp_path: Path) -> None:
+    GPT2Config().save_pretrained(tmp_path / "small")
+    study = write_study(tmp_path / "study.toml", [entry("s", "small")], corpus={"source": "text:*.txt"})
+    ended = forked("plan", study, scratch=tmp_path / "printed")
+    assert "tokens" in one_line_of_refusal(ended)
+
+
+def test_a_folder_without_a_config_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list" / "config.json").write_text(json.dumps([]))
+    for folder in ("empty", "list"):
+        corpus = {"source": "text:*.txt", "tokens": 1000}
+        study = write_study(tmp_path / "study.toml", [entry("s", folder)], corpus=corpus)
+        assert "config.json" in one_line_of_refusal(forked("plan", study, scratch=tmp_path / "printed"))
