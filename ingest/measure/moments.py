@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ingest.tables import STRATA
 
-_TOKENS_AT_ONCE = 256
+# Blocks of this many values stay in the cache through all four powers.
+_VALUES_AT_ONCE = 1 << 19
 
 
 class PowerSums:
@@ -35,8 +36,9 @@ class PowerSums:
             neurons: which ones.
         """
         shift = self.shift[neurons]
-        # Small blocks stay in the cache through all four powers; a product with the masks sums every stratum at once.
-        for block, mask in zip(x.split(_TOKENS_AT_ONCE), masks.split(_TOKENS_AT_ONCE, dim=1), strict=True):
+        tokens = max(1, _VALUES_AT_ONCE // x.shape[1])
+        # A product with the masks sums every stratum at once.
+        for block, mask in zip(x.split(tokens), masks.split(tokens, dim=1), strict=True):
             power = block.double() - shift
             squares = power * power
             self.sums[0, :, neurons] += mask @ power

@@ -49,9 +49,10 @@ class Rates:
 
 
 # Orders of magnitude, enough to choose a method by: the choice must not depend on how busy a machine is. A CPU's are
-# per thread; an H200's assume float32 forward passes at 60% of its 67 TFLOP/s, half-precision products at 65% of its
-# 989 TFLOP/s, and 4.8 TB/s of memory traffic. None of them was measured on an H200.
+# per thread; an H200's assume float32 forward passes at 60% of its 67 TFLOP/s, half-precision ones at 40% and products
+# at 65% of its 989 TFLOP/s, and 4.8 TB/s of memory traffic. None of them was measured on an H200.
 CPU_THREAD = Rates(4e10, 9e10, 2e8, 3e8, 3e8, 5e8, 4e9, 5e7)
+H200_HALF_FORWARD = 4e14
 H200 = Rates(4e13, 6.4e14, 3e10, 2e11, 1e11, 2e11, 2e11, 2e10)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,7 +12,16 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from ingest.errors import InputError
 from ingest.measure.correlation import Shape
-from ingest.recipes.costs import H200, Rates, Work, choose_method, forward_rate, measured_rates, seconds
+from ingest.recipes.costs import (
+    H200,
+    H200_HALF_FORWARD,
+    Rates,
+    Work,
+    choose_method,
+    forward_rate,
+    measured_rates,
+    seconds,
+)
 from ingest.recipes.memory import Share, fits, limit, share_memory, tile_bytes
 from ingest.recipes.planning import batch_rows, device_of, model_pairs, threads_of
 from ingest.recipes.shapes import ModelShape, populations_of, shape_from_config, work_of
@@ -89,7 +98,8 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     asked = choose_method(work, study.measure, device, threads, is_possible) if all_pairs else (None, "no pairs")
     method, reason = asked
     share = share_memory(study, work, method, batch_tokens=rows * context, room=room)
-    rates = H200 if machine == "h200" else _rates_here(study, models, folders, work, (rows, context))
+    h200 = H200 if study.device.dtype == "float32" else replace(H200, forward=H200_HALF_FORWARD)
+    rates = h200 if machine == "h200" else _rates_here(study, models, folders, work, (rows, context))
     found: dict[str, float] = {"forward": work.n_tokens * work.forward_flops / rates.forward}
     if method is not None:
         found = seconds(work, method, rates, n_passes=len(share.passes))

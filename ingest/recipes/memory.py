@@ -67,7 +67,7 @@ def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
     each = (method.max_candidates or 0) if method.name == "refined" else FOLLOWED if method.name == "exact" else 0
     followed = sum((_FLOAT * 2 * GROUPS + 16) * each * (units[a] + units[b]) for a, b in pairs)
     # Selecting from one tile takes a handful of matrices of its size.
-    working = max((6 * _FLOAT * shapes[a].width * shapes[b].n_units for a, b in pairs), default=0)
+    working = 6 * max((tile_bytes(tile, shapes, halves=False) for tile in work.tiles), default=0)
     return batch + sums + within + sketches + selected + followed + working
 
 

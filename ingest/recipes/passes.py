@@ -175,6 +175,7 @@ class FusedPass:
                 self._refuse_overflow(z)
                 sums.update(z, self._hashed(batch, part.group) if sums.is_sketching else None, part.group)
             advance(batch.ids.numel())
+        self._refuse_not_finite()
         new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
         return pl.concat([_moment_rows(s, m) for s, m in new]) if new else None
 
@@ -219,6 +220,15 @@ class FusedPass:
                         f"model {model}: neuron L{layer}.N{int(neuron)} reaches {float(largest):.3g} of its pilot's "
                         'standard deviations, too many for half precision: set [device] name = "cpu"'
                     )
+
+    def _refuse_not_finite(self) -> None:
+        for p, units in enumerate(self.units):
+            broken = (~torch.isfinite(units.squares).all(0)).nonzero().flatten()
+            if len(broken):
+                planned = self._plan.populations[p]
+                layer, unit = divmod(int(broken[0]), planned.width)
+                model, what = self._plan.models[planned.model].name, "neuron" if planned.site == "mlp" else planned.site
+                raise RunFailed(f"model {model}: {what} L{layer}.N{unit} has an activation that is not finite")
 
     def _batches(self, rows: NDArray[np.int64]) -> Iterator[Batch]:
         device = self._plan.device

@@ -23,8 +23,8 @@ create table marts.neurons as
     select 'm' as model, i % 3 as layer, i as neuron, i / 1000 as max_corr, i > 500 as is_universal
     from range(1000) as r(i);
 create table marts.builds (build varchar, built_at timestamptz);
-create table raw.runs (run varchar, study varchar, status varchar, n_parts uinteger, n_passes usmallint, n_tokens ubigint,
-    started_at timestamptz, finished_at timestamptz);
+create table raw.runs (run varchar, study varchar, status varchar, n_parts uinteger, n_passes usmallint,
+    n_tokens ubigint, started_at timestamptz, finished_at timestamptz);
 create table raw.parts (run varchar, part uinteger);
 create table raw.models (run varchar, model varchar);
 insert into raw.runs values ('r1', 's', 'running', 3, 1, 100, now(), null);

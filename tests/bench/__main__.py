@@ -7,6 +7,7 @@ import json
 import platform
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ def main() -> None:
             "date": datetime.now(UTC).date().isoformat(),
             "machine": _machine(),
             "demo": demo_shape.run(
-                Path(scratch), tokens=given.tokens, device=given.device, threads=given.threads, say=print
+                Path(scratch),
+                tokens=given.tokens,
+                device=given.device,
+                threads=given.threads,
+                say=partial(print, flush=True),
             ),
         }
         if not given.without_paper_scale:

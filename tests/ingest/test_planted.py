@@ -105,7 +105,7 @@ def test_a_constant_neuron_is_dead_everywhere(planted: Path) -> None:
     assert found["skew"] is None
     assert found["kurt"] is None
     assert found["var"] == 0.0
-    for table in ("raw.partners", "raw.layer_bests", "raw.baselines", "marts.neuron_percentiles"):
+    for table in ("raw.partners", "raw.bests", "raw.baselines", "marts.neuron_percentiles"):
         assert rows(planted, f"select 1 from {table} where model = 'constant' and {here}", **place).is_empty(), table
     sound = rows(planted, f"select is_dead from marts.neurons where model = 'sound' and {here}", **place)
     assert sound["is_dead"].to_list() == [False]
@@ -113,12 +113,12 @@ def test_a_constant_neuron_is_dead_everywhere(planted: Path) -> None:
 
 def test_a_constant_neuron_is_nobodys_partner(planted: Path) -> None:
     layer, neuron = CONSTANT
-    in_layer = "model = 'sound' and other_layer = $layer"
-    for table, column in (
-        ("raw.partners", "other_neuron"), ("raw.layer_bests", "max_neuron"), ("raw.layer_bests", "min_neuron"),
-        ("marts.neuron_partners", "other_neuron"), ("marts.neuron_matches", "other_neuron"),
+    for table, kind in (
+        ("raw.partners", "other"), ("raw.bests", "other"), ("raw.bests", "min"), ("marts.neuron_partners", "other"),
+        ("marts.neuron_matches", "other"),
     ):  # fmt: skip
-        partners = rows(planted, f"select {column} from {table} where {in_layer}", layer=layer)[column]
+        query = f"select {kind}_neuron as partner from {table} where model = 'sound' and {kind}_layer = $layer"
+        partners = rows(planted, query, layer=layer)["partner"]
         assert partners.n_unique() > 10, table
         assert neuron not in partners.to_list(), table
 

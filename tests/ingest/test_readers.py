@@ -71,7 +71,7 @@ def test_readers_go_on_while_an_ingest_writes(trained: Ingested, small_study: Pa
     version = version_of(reader)
     writing = Forked(["ingest", small_study, "--warehouse", warehouse], tmp_path / "printed")
     state = state_folder(warehouse)
-    wait_for("the state after a part", lambda: list(state.rglob("part-*")), writing.is_running)
+    wait_for("the state after a part", lambda: list(state.rglob("pass-0-part-*")), writing.is_running)
     answers = 0
     while writing.is_running() or not answers:
         assert reader.execute("select count(*) from neurons").fetchall() == before
@@ -119,7 +119,7 @@ def test_an_ingest_waits_for_a_warehouse_that_is_taken_in_mid_run(small_study: P
     )
     writing = Forked(["ingest", longer, "--warehouse", warehouse], tmp_path / "printed")
     state = state_folder(warehouse)
-    wait_for("the state after a part", lambda: list(state.rglob("part-00000.*")), writing.is_running)
+    wait_for("the state after a part", lambda: list(state.rglob("pass-0-part-00000.*")), writing.is_running)
     with held(warehouse) as process:
         printed = wait_for("a line that says it waits", lambda: _waiting(writing.printed()), writing.is_running)
         assert str(process) in printed

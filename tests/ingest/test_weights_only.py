@@ -46,7 +46,7 @@ def test_correlation_off_leaves_moments(folder: Path, tmp_path: Path) -> None:
     models = [entry(f"m{seed}", f"m{seed}", seed=seed) for seed in (1, 2)]
     ingested(folder, warehouse, write_study(folder / "off.toml", models, corpus=TEXT, measure={"correlation": "off"}))
     assert count(warehouse, "moments") > 0
-    assert [count(warehouse, t) for t in ("pairs", "partners", "layer_bests", "baselines")] == [0] * 4
+    assert [count(warehouse, t) for t in ("pairs", "sites", "partners", "bests", "baselines")] == [0] * 5
 
 
 def test_moments_off_leaves_correlations(folder: Path, tmp_path: Path) -> None:

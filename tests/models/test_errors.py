@@ -28,7 +28,8 @@ def effective_t(influence: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = np.nan_to_num(influence) ** 2
     with np.errstate(invalid="ignore"):
         groups = squares.sum(1) ** 2 / (squares**2).sum(1)
-    return np.interp(np.clip(groups - 1, 1, N_GROUPS - 1), range(1, len(T_QUANTILES) + 1), T_QUANTILES)
+    df = np.clip(groups - 1, 1, N_GROUPS - 1)
+    return np.asarray(np.interp(df, range(1, len(T_QUANTILES) + 1), T_QUANTILES))
 
 
 @pytest.mark.parametrize(("model", "other"), [("a", "b"), ("b", "a"), ("d", "c")])

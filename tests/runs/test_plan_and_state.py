@@ -22,8 +22,8 @@ METHOD = Method("refined", buckets=256, sketch_seed=0, pilot_tokens=64, max_cand
 PLAN = Plan(
     models=MODELS, populations=POPULATIONS, pairs=((0, 1),), depth_window=0.5, moments=True, tokens_fingerprint="f",
     groups_hash="g", tokenizer_hash="t", bucket_starts=(0, 9), rounds=(20,), context=8, place_rows=4, batch_rows=3,
-    dtype="float32", operand="float32", device="cpu", threads=1, method=METHOD, n_passes=1, draws=2, baseline_seed=0,
-    floors=("shift",), halves=False, arithmetic=2, torch_version="1", transformers_version="1",
+    dtype="float32", operand="float32", device="cpu", threads=1, method=METHOD, tiles_per_pass=(2, 1), draws=2,
+    baseline_seed=0, floors=("shift",), halves=False, arithmetic=2, torch_version="1", transformers_version="1",
 )  # fmt: skip
 
 
@@ -31,7 +31,7 @@ def test_everything_in_a_plan_changes_the_run() -> None:
     others: dict[str, Any] = {
         "models": MODELS[::-1], "populations": POPULATIONS[::-1], "pairs": (), "depth_window": None, "moments": False,
         "bucket_starts": (0, 8), "rounds": (10, 20), "method": None, "floors": ("noise",), "halves": True,
-        "parent": "p",
+        "tiles_per_pass": (1, 2), "parent": "p",
     }  # fmt: skip
     runs = {PLAN.run}
     for field in fields(PLAN):
@@ -48,6 +48,7 @@ def test_everything_in_a_plan_changes_the_run() -> None:
         runs.add(replace(PLAN, populations=(replace(POPULATIONS[0], **{name: value}), POPULATIONS[1])).run)
     assert len(runs) == 1 + len(fields(PLAN)) + len(fields(METHOD)) + len(fields(PlannedPopulation))
     assert replace(PLAN, rounds=(20,)).run == PLAN.run
+    assert (PLAN.n_passes, PLAN.n_rows) == (2, 20)
 
 
 def test_parts_hold_every_row_once_group_by_group_within_their_round() -> None:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
-from typing import Any
 
 import duckdb
+import numpy as np
 import pytest
 
-from ingest.recipes.ingest import ingest
-from ingest.runs import plan
 from ingest.settings import state_folder
-from ingest.study import read_study
+from tests.runs.interrupted import (
+    MEASURES,
+    SAVING_OFTEN,
+    assert_same_run,
+    ingest,
+    make_models,
+    make_study,
+    memory_for,
+)
 from tests.support.bombs import Bomb
-from tests.support.commands import Ended, Forked, forked, neurons, one_line_of_refusal, wait_for
-from tests.support.small_models import CONTEXT, save, small_gpt2
-from tests.support.studies import entry, write_study
+from tests.support.commands import Forked, forked, neurons, one_line_of_refusal, wait_for
 from tests.support.tables import differing_rows, file_hash, rows
 
-MODELS = ("one", "two", "three")
-N_PARTS = 7
 # In the order in which a run comes past them; each is a process of its own that goes on where the last one was killed.
 MOMENTS = {
     "while token rows are stored": Bomb("ingest.corpus.store:_write", after=True),
@@ -31,32 +32,24 @@ MOMENTS = {
     "with a state file that the ledger lacks": Bomb("ingest.runs.state:StateFolder.write", call=2, after=True),
     "in a part's transaction": Bomb("commit", call=2),
     "before old state files are deleted": Bomb("ingest.runs.state:StateFolder.keep_only"),
+    "while partners to follow are chosen": Bomb("ingest.measure.followed:Followed.choose", call=2),
+    "over the first groups of documents": Bomb("ingest.measure.selection:Directed.offer", call=2),
     "in a resumed part": Bomb("ingest.recipes.passes:FusedPass.run_part", call=2),
-    "after the last part": Bomb("ingest.recipes.passes:FusedPass.close"),
-    "while partners are selected": Bomb("ingest.recipes.selections:Selections._partner_rows", call=3),
-    "while baselines are rotated": Bomb("ingest.measure.baseline:RotatedLayer.largest_correlation", call=5),
+    "while partners are selected": Bomb("ingest.measure.selection:PairSelection.take", call=5),
+    "while baselines are rotated": Bomb("ingest.measure.baseline:Rotations.rotated", call=20),
+    "when the last part is saved": Bomb("ingest.runs.state:StateFolder.write", after=True),
+    "after the last part": Bomb("ingest.recipes.running:Run._finish"),
     "before the last write": Bomb("ingest.raw.warehouse:RawWarehouse.write"),
     "in the last transaction": Bomb("commit"),
-    "before the state is deleted": Bomb("ingest.runs.state:StateFolder.delete"),
+    "when all is written": Bomb("ingest.raw.warehouse:RawWarehouse.write", after=True),
 }
 
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bits")
-    for seed, name in enumerate(MODELS):
-        save(small_gpt2(seed), folder / name)
-    return _study(folder / "study.toml", batch_rows=5)
-
-
-def _study(file: Path, **device: Any) -> Path:
-    return write_study(
-        file,
-        [entry(name, file.parent / name, seed=seed, model_family="small") for seed, name in enumerate(MODELS)],
-        corpus={"source": "python-stdlib", "part": "held-out", "tokens": 65 * CONTEXT, "context": CONTEXT},
-        measure={"baseline": {"draws": 2}},
-        device={"threads": 1, **device},
-    )
+    make_models(folder)
+    return make_study(folder / "study.toml", MEASURES["exact"])
 
 
 @pytest.fixture(scope="module")
@@ -68,20 +61,9 @@ def undisturbed(study: Path) -> Path:
     return warehouse
 
 
-def assert_same_run(warehouse: Path, undisturbed: Path) -> None:
-    assert differing_rows(warehouse, undisturbed) == {}
-    (run,) = rows(warehouse, "select * from raw.runs").iter_rows(named=True)
-    assert run["status"] == "finished"
-    ledger = rows(warehouse, "select part, first_row, last_row from raw.parts order by part")
-    assert ledger["part"].to_list() == list(range(N_PARTS)) == list(range(run["n_parts"]))
-    assert ledger["first_row"].to_list() == [0, *ledger["last_row"].to_list()[:-1]]
-    assert ledger["last_row"].to_list()[-1] == 65
-    assert [p for p in state_folder(warehouse).rglob("*") if p.is_file()] == []
-
-
 def test_a_second_process_gives_the_same_bits(study: Path, undisturbed: Path, tmp_path: Path) -> None:
     warehouse = tmp_path / "neurons.duckdb"
-    ended = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path)
+    ended = ingest(study, warehouse, tmp_path / "printed")(settings=SAVING_OFTEN)
     assert ended.code == 0, ended.err
     assert_same_run(warehouse, undisturbed)
 
@@ -92,7 +74,7 @@ def test_comparing_warehouses_finds_one_changed_bit(undisturbed: Path, tmp_path:
     with duckdb.connect(changed) as connection:
         connection.execute(
             "update raw.baselines set max_corr = max_corr * (1 + 2e-7::float) "
-            "where model = 'one' and layer = 0 and neuron = 0 and other_model = 'two' and other_layer = 0 and draw = 0"
+            "where model = 'one' and layer = 0 and neuron = 0 and other_model = 'two' and draw = 0"
         )
     assert differing_rows(changed, undisturbed) == {"baselines": 2}
 
@@ -107,19 +89,21 @@ def test_the_same_ingest_again_does_nothing(study: Path, undisturbed: Path, tmp_
 
 def test_killed_at_every_kind_of_moment_ends_in_the_same_bits(study: Path, undisturbed: Path, tmp_path: Path) -> None:
     warehouse = tmp_path / "neurons.duckdb"
+    run = ingest(study, warehouse, tmp_path / "printed")
     for moment, bomb in MOMENTS.items():
-        killed = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed", bomb=bomb)
+        killed = run(bomb=bomb, settings=SAVING_OFTEN)
         assert killed.code == -9, f"{moment}: {killed}"
-    last = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed")
+    last = run()
     assert last.code == 0, last.err
+    assert "nothing to do" in last.out
     assert_same_run(warehouse, undisturbed)
 
 
 def test_sigkill_from_outside_ends_in_the_same_bits(study: Path, undisturbed: Path, tmp_path: Path) -> None:
     warehouse = tmp_path / "neurons.duckdb"
-    running = Forked(["ingest", study, "--warehouse", warehouse], tmp_path / "printed")
+    running = Forked(["ingest", study, "--warehouse", warehouse], tmp_path / "printed", settings=SAVING_OFTEN)
     state = state_folder(warehouse)
-    wait_for("the state after a part", lambda: list(state.rglob("part-0000[1-9].*")), running.is_running)
+    wait_for("the state after a part", lambda: list(state.rglob("pass-0-part-0000[1-9].*")), running.is_running)
     killed = running.kill()
     assert killed.code == -9
     ended = neurons("ingest", study, "--warehouse", warehouse)
@@ -127,46 +111,12 @@ def test_sigkill_from_outside_ends_in_the_same_bits(study: Path, undisturbed: Pa
     assert_same_run(warehouse, undisturbed)
 
 
-@pytest.mark.slow
-def test_killed_ten_times_at_random(study: Path, undisturbed: Path, tmp_path: Path) -> None:
-    warehouse = tmp_path / "neurons.duckdb"
-    moments = random.Random(11)
-    kills = 0
-    while kills < 10:
-        bomb = Bomb("ingest.measure.correlation:CrossMoments.update", call=moments.randint(1, 3))
-        if moments.random() < 0.5:
-            bomb = Bomb("ingest.measure.baseline:RotatedLayer.largest_correlation", call=moments.randint(1, 24))
-        ended: Ended = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed", bomb=bomb)
-        kills += ended.code == -9
-        if ended.code == 0:
-            warehouse.unlink()
-    assert forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed").code == 0
-    assert_same_run(warehouse, undisturbed)
-
-
-@pytest.mark.parametrize(("batch_rows", "n_parts"), [(16, 8), (3, 2), (65, 1)])
-def test_another_split_of_the_work_gives_the_same_tables(
-    study: Path, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, batch_rows: int, n_parts: int
-) -> None:
-    monkeypatch.setattr(plan, "_PARTS", n_parts)
-    split = _study(study.parent / f"split-{batch_rows}.toml", batch_rows=batch_rows)
-    warehouse = tmp_path / "neurons.duckdb"
-    ingest(read_study(split), warehouse, lambda _line: None)
-    assert len(rows(warehouse, "select * from raw.parts")) != N_PARTS
-    for query in _COMPARED:
-        here, there = rows(warehouse, query), rows(undisturbed, query)
-        keys = [name for name, kind in here.schema.items() if not kind.is_float()]
-        assert here.select(keys).equals(there.select(keys))
-        for column in set(here.columns) - set(keys):
-            assert not (here[column].is_null() != there[column].is_null()).any(), column
-            difference = (here[column] - there[column]).abs().fill_null(0.0)
-            assert difference.to_numpy().max() <= 1e-6, column
-
-
+_BITS = ("site", "model", "layer", "neuron", "other_model")
 _COMPARED = (
-    "select model, layer, neuron, other_model, other_layer, max_corr, min_corr from raw.layer_bests order by all",
-    "select model, layer, neuron, other_model, other_layer, draw, max_corr from raw.baselines order by all",
-    "select model, layer, neuron, other_model, side, rank, corr from raw.partners order by all",
+    f"select {', '.join(_BITS)}, other_layer, other_neuron, max_corr, min_corr from raw.bests order by all",
+    f"select {', '.join(_BITS)}, kind, draw, max_corr from raw.baselines order by all",
+    f"select {', '.join(_BITS)}, first_group, last_group, max_corr, baseline from raw.partial_bests order by all",
+    f"select {', '.join(_BITS)}, side, rank, corr from raw.partners order by all",
     "select model, layer, neuron, stratum, sum(n) as n, sum(n_positive) as n_positive, "
     "any_value(pre_shift) + sum(pre_sum_1) / sum(n) as pre_mean, any_value(post_shift) + sum(post_sum_1) / sum(n) as "
     "post_mean, sum(post_sum_2) / sum(n) - (sum(post_sum_1) / sum(n)) ** 2 as post_var, max(post_max) as post_max "
@@ -176,11 +126,64 @@ _COMPARED = (
 )
 
 
+@pytest.mark.parametrize("batch_rows", [3, 65])
+def test_other_batches_give_the_same_tables(study: Path, undisturbed: Path, tmp_path: Path, batch_rows: int) -> None:
+    split = make_study(study.parent / f"split-{batch_rows}.toml", MEASURES["exact"], batch_rows=batch_rows)
+    warehouse = tmp_path / "neurons.duckdb"
+    assert ingest(split, warehouse, tmp_path / "printed")().code == 0
+    assert rows(warehouse, "select run from raw.runs").row(0) != rows(undisturbed, "select run from raw.runs").row(0)
+    for query in _COMPARED:
+        here, there = rows(warehouse, query), rows(undisturbed, query)
+        keys = [name for name, kind in here.schema.items() if not kind.is_float()]
+        assert here.select(keys).equals(there.select(keys))
+        for column in set(here.columns) - set(keys):
+            assert not (here[column].is_null() != there[column].is_null()).any(), column
+            difference = (here[column] - there[column]).abs().fill_null(0.0)
+            assert difference.to_numpy().max() <= 1e-6, column
+    influences = [
+        np.stack(rows(file, f"select influence from raw.bests order by {', '.join(_BITS)}")["influence"].to_list())
+        for file in (warehouse, undisturbed)
+    ]
+    assert np.abs(influences[0] - influences[1]).max() < 1e-5
+
+
+def test_several_passes_say_the_same_as_one(study: Path, tmp_path: Path) -> None:
+    # With floors, whose sketches are taken in the first pass.
+    measure = MEASURES["exact in passes"]
+    one = make_study(study.parent / "one-pass.toml", measure)
+    found = {}
+    for n_passes, file in ((1, one), (3, make_study(study.parent / "passes.toml", measure, memory=memory_for(one, 3)))):
+        found[n_passes] = tmp_path / f"{n_passes}.duckdb"
+        ended = ingest(file, found[n_passes], tmp_path / "printed")()
+        assert ended.code == 0, ended.err
+        assert rows(found[n_passes], "select n_passes from raw.runs").row(0) == (n_passes,)
+    kinds = {"rotation", "shift", "noise", "twin"}
+    columns = ", ".join([*_BITS, "other_layer", "other_neuron", "max_corr", "min_layer", "min_neuron", "min_corr"])
+    for query in (
+        f"select {columns} from raw.bests order by all",
+        "select * exclude (run) from raw.baselines order by all",
+        "select * exclude (run) from raw.partners order by all",
+        "select * exclude (run) from raw.moments order by all",
+    ):
+        one_pass, passes = (rows(file, query) for file in found.values())
+        assert one_pass.equals(passes), query
+        if "baselines" in query:
+            assert set(one_pass["kind"]) == kinds
+    # More partners can be followed in each pass.
+    errors = [rows(file, f"select {', '.join(_BITS)}, n_groups, influence from raw.bests") for file in found.values()]
+    both = errors[0].join(errors[1], on=[*_BITS, "n_groups"], suffix="_passes").drop_nulls()
+    assert len(both) > 0.5 * len(errors[0])
+    difference = both["influence"].to_numpy() - both["influence_passes"].to_numpy()
+    assert np.abs(difference).max() < 1e-5
+    assert errors[1]["influence"].null_count() <= errors[0]["influence"].null_count()
+
+
 @pytest.mark.parametrize("harm", ["changed", "gone"])
 def test_without_its_state_a_run_begins_anew(study: Path, undisturbed: Path, tmp_path: Path, harm: str) -> None:
     warehouse = tmp_path / "neurons.duckdb"
     bomb = Bomb("ingest.recipes.passes:FusedPass.run_part", call=3)
-    assert forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed", bomb=bomb).code == -9
+    run = ingest(study, warehouse, tmp_path / "printed")
+    assert run(bomb=bomb, settings=SAVING_OFTEN).code == -9
     (file,) = state_folder(warehouse).glob("*/*.safetensors")
     content = bytearray(file.read_bytes())
     content[-5] ^= 1
@@ -188,7 +191,7 @@ def test_without_its_state_a_run_begins_anew(study: Path, undisturbed: Path, tmp
         file.write_bytes(content)
     else:
         file.unlink()
-    ended = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path / "printed")
+    ended = run()
     assert ended.code == 0, ended.err
     assert "begins anew" in ended.out
     assert_same_run(warehouse, undisturbed)

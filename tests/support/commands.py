@@ -23,7 +23,7 @@ DEADLINE_S = 180.0
 _Found = TypeVar("_Found")
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["ingest.cli", "ingest.recipes.ingest"])
+_FORKS.set_forkserver_preload(["ingest.cli", "ingest.recipes.measuring"])
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,16 @@ def small_gpt2(seed: int, *, layers: int = 2, width: int = 16) -> GPT2LMHeadMode
     return _randomised(GPT2LMHeadModel(config), seed)
 
 
+def related_gpt2(seed: int, *, width: int = 16, noise: float = 0.05) -> GPT2LMHeadModel:
+    """A GPT-2 whose weights are those of all others but for some noise: its neurons have partners of every strength."""
+    network = small_gpt2(0, width=width)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator), alpha=noise)
+    return network
+
+
 def small_neox(seed: int) -> nn.Module:
     """A GPT-NeoX: LayerNorm, rotary positions, attention and MLP side by side."""
     config = GPTNeoXConfig(

@@ -1,0 +1,112 @@
+"""Studies of every method that are interrupted, and what an interrupted run must be equal to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from ingest.corpus.sources import open_source
+from ingest.corpus.store import store_corpus
+from ingest.errors import InputError
+from ingest.recipes.planning import plan_run
+from ingest.recipes.subjects import load_subject, shared_vocabulary
+from ingest.settings import state_folder
+from ingest.study import read_study
+from ingest.subject.locate import locate_all
+from tests.support.commands import Ended, forked
+from tests.support.small_models import CONTEXT, related_gpt2, save
+from tests.support.studies import entry, write_study
+from tests.support.tables import differing_rows, rows
+
+MODELS = ("one", "two", "three")
+N_ROWS = 65
+# State is saved after every part, not only when that has paid.
+SAVING_OFTEN = {"ingest.recipes.running:_SAVE_AFTER": 0.0}
+
+EXACT: dict[str, Any] = {"correlation": "exact", "baseline": {"draws": 2}}
+MEASURES: dict[str, dict[str, Any]] = {
+    "exact": EXACT,
+    "exact in passes": EXACT | {"floors": ["shift", "noise", "twin"], "sketch": {"buckets": 256}},
+    "refined": {
+        "correlation": "refined", "baseline": {"draws": 1}, "floors": ["shift"], "sketch": {"buckets": 256},
+        "pilot": {"tokens": 800, "candidates": 6}, "validation": ["split-half"],
+    },
+    "sketch": {"correlation": "sketch", "baseline": {"draws": 1}, "floors": ["twin"], "sketch": {"buckets": 256}},
+}  # fmt: skip
+
+
+def make_models(folder: Path) -> None:
+    """Three models, and texts that are many documents."""
+    for seed, name in enumerate(MODELS):
+        save(related_gpt2(seed + 1, width=8), folder / name)
+    source = Path(__file__).read_text()
+    for number in range(30):
+        file = folder / "texts" / f"{number:02d}.txt"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(source[97 * number : 97 * number + 400])
+
+
+def make_study(file: Path, measure: dict[str, Any], *, n_rows: int = N_ROWS, **device: Any) -> Path:
+    """A study of the three models beside the file."""
+    return write_study(
+        file,
+        [entry(name, file.parent / name, seed=seed, model_family="small") for seed, name in enumerate(MODELS)],
+        corpus={"source": "text:texts/*.txt", "tokens": n_rows * CONTEXT, "context": CONTEXT},
+        measure=measure,
+        device={"threads": 1, "batch_rows": 2, **device},
+    )
+
+
+def memory_for(study: Path, n_passes: int) -> float:
+    """The least [device] memory in GB with which an exact run of a study takes so many passes."""
+    asked = read_study(study)
+    assert asked.corpus is not None
+    folders = locate_all(asked)
+    vocabulary = shared_vocabulary(asked, folders)
+    subjects = [load_subject(m, f, vocabulary) for m, f in zip(asked.checkpoints(), folders, strict=True)]
+    source = open_source(asked.corpus, asked.folder)
+    stored = store_corpus(asked.corpus, source, vocabulary, context=CONTEXT, folder=study.parent / "scratch")
+
+    def passes(kilobytes: int) -> int:
+        device = asked.device.model_copy(update={"memory": kilobytes / 1e6})
+        try:
+            planned = plan_run(asked.model_copy(update={"device": device}), vocabulary, subjects, stored, _nothing)
+        except InputError:
+            return 10**9
+        return len(planned.passes)
+
+    low, high = 0, 10**7
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if passes(middle) > n_passes else (low, middle)
+    assert passes(high) == n_passes
+    return high / 1e6
+
+
+def _nothing(_line: str) -> None:
+    pass
+
+
+def ingest(study: Path, warehouse: Path, scratch: Path) -> Callable[..., Ended]:
+    """The command, in a forked process, to be given a bomb and settings."""
+    return partial(forked, "ingest", study, "--warehouse", warehouse, scratch=scratch)
+
+
+def assert_same_run(warehouse: Path, undisturbed: Path) -> None:
+    """A finished run with the same rows, every part of it in the ledger once, and nothing left but its state."""
+    assert differing_rows(warehouse, undisturbed) == {}
+    (run,) = rows(warehouse, "select * from raw.runs").iter_rows(named=True)
+    assert run["status"] == "finished"
+    ledger = rows(warehouse, "select * from raw.parts order by pass, part")
+    expected = [(number, part) for number in range(run["n_passes"]) for part in range(run["n_parts"])]
+    assert ledger.select("pass", "part").rows() == expected
+    per_pass = ledger.group_by("pass").agg(pl.col("n_rows").sum(), pl.col("doc_group").n_unique())
+    assert set(per_pass["n_rows"]) == {N_ROWS}
+    assert set(per_pass["doc_group"]) == {run["n_parts"]}
+    # The state is kept for an extension: the last part's alone. A killed process leaves its lock, which locks nothing.
+    left = [path.name for path in state_folder(warehouse).rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert left == [ledger["state_file"][-1]]
