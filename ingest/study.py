@@ -34,7 +34,7 @@ class Sample(_Section):
     """Which rows of the corpus are taken: a seeded shuffle of all rows, or the first ones."""
 
     kind: Literal["shuffle", "head"] = "shuffle"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
 
 class Corpus(_Section):
@@ -127,14 +127,14 @@ class Baseline(_Section):
 
     kind: Literal["rotation"] = "rotation"
     draws: int = Field(default=5, ge=1, le=1000)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
 
 class Sketch(_Section):
     """CountSketch over the token axis: buckets of each of its two sketches, a multiple of 16, and the seed."""
 
     buckets: int = Field(default=16_384, ge=256, multiple_of=GROUPS)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
 
 
 class Pilot(_Section):
@@ -177,7 +177,7 @@ class Device(_Section):
     dtype: Precision = "float32"
     memory: float | None = Field(default=None, gt=0, description="GB that the run may hold")
     batch_rows: int | None = Field(default=None, ge=1)
-    threads: int | None = Field(default=None, ge=1)
+    threads: int | None = Field(default=None, ge=1, le=1024)
 
     @field_validator("memory", mode="before")
     @classmethod

@@ -53,7 +53,9 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
     planned = plan_run(study, vocabulary, subjects, rows, say)
     finished = finished_run(planned.plan, raw)
     if finished is not None:
-        StateFolder(state_folder(raw.path) / finished).trim(study.measure.keep_state)
+        left = StateFolder(state_folder(raw.path) / finished)
+        with left.lock():  # a killed process may have left its own
+            left.trim(study.measure.keep_state)
         return finished, True
     extension = find_extension(planned.plan, rows, raw) if rows is not None else None
     if extension is not None:

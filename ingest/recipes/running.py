@@ -76,6 +76,7 @@ class Run:
             copied = inherited_rows(self._plan, done) if self._extension is not None else ()
             self._raw.forget_parts(self._plan.run, copied)
         if kept is not None:
+            self._state.keep_only(ledger["state_file"][-1])
             first_pass, done = int(ledger["pass"][-1]), int(ledger["part"][-1]) + 1
             self._say(f"going on after part {done} of {len(self._parts)}")
         try:

@@ -84,6 +84,9 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (study.pairs.rule, study.measure.correlation, study.measure.baseline.draws) == ("seeds", "auto", 5)
     assert (study.device.name, study.device.dtype) == ("auto", "float32")
+    measure = study.measure
+    assert (measure.sites, measure.floors, measure.validation, study.pairs.depth_window) == (["mlp"], [], [], None)
+    assert (measure.sketch.buckets, measure.pilot.tokens, measure.pilot.candidates) == (16_384, 65_536, 24)
 
 
 def test_a_study_without_corpus_is_one(tmp_path: Path) -> None:
@@ -94,6 +97,12 @@ def test_whole_numbers_of_gigabytes(tmp_path: Path) -> None:
     assert read_study(write_study(tmp_path / "s.toml", [entry("a", "b")], device={"memory": 8})).device.memory == 8.0
     with pytest.raises(InputError, match=r"device\.memory"):
         read_study(write_study(tmp_path / "s.toml", [entry("a", "b")], device={"memory": True}))
+
+
+def test_a_whole_window_of_depths_is_one(tmp_path: Path) -> None:
+    for window in (0, 0.25, 1):
+        study = write_study(tmp_path / "s.toml", [entry("a", "b")], pairs={"depth_window": window})
+        assert read_study(study).pairs.depth_window == float(window)
 
 
 @pytest.mark.parametrize("file", sorted(SHIPPED.glob("*.toml")), ids=lambda file: file.stem)

@@ -7,8 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from ingest.corpus.sources import open_source
 from ingest.corpus.store import store_corpus
 from ingest.errors import InputError
@@ -50,11 +48,13 @@ def make_models(folder: Path) -> None:
         file.write_text(source[97 * number : 97 * number + 400])
 
 
-def make_study(file: Path, measure: dict[str, Any], *, n_rows: int = N_ROWS, **device: Any) -> Path:
-    """A study of the three models beside the file."""
+def make_study(
+    file: Path, measure: dict[str, Any], *, n_rows: int = N_ROWS, n_models: int = len(MODELS), **device: Any
+) -> Path:
+    """A study of the models beside the file."""
     return write_study(
         file,
-        [entry(name, file.parent / name, seed=seed, model_family="small") for seed, name in enumerate(MODELS)],
+        [entry(name, file.parent / name, seed=s, model_family="small") for s, name in enumerate(MODELS[:n_models])],
         corpus={"source": "text:texts/*.txt", "tokens": n_rows * CONTEXT, "context": CONTEXT},
         measure=measure,
         device={"threads": 1, "batch_rows": 2, **device},
@@ -97,16 +97,17 @@ def ingest(study: Path, warehouse: Path, scratch: Path) -> Callable[..., Ended]:
 
 
 def assert_same_run(warehouse: Path, undisturbed: Path) -> None:
-    """A finished run with the same rows, every part of it in the ledger once, and nothing left but its state."""
+    """Finished runs with the same rows, every part of each in the ledger once, and nothing left but their states."""
     assert differing_rows(warehouse, undisturbed) == {}
-    (run,) = rows(warehouse, "select * from raw.runs").iter_rows(named=True)
-    assert run["status"] == "finished"
-    ledger = rows(warehouse, "select * from raw.parts order by pass, part")
-    expected = [(number, part) for number in range(run["n_passes"]) for part in range(run["n_parts"])]
-    assert ledger.select("pass", "part").rows() == expected
-    per_pass = ledger.group_by("pass").agg(pl.col("n_rows").sum(), pl.col("doc_group").n_unique())
-    assert set(per_pass["n_rows"]) == {N_ROWS}
-    assert set(per_pass["doc_group"]) == {run["n_parts"]}
-    # The state is kept for an extension: the last part's alone. A killed process leaves its lock, which locks nothing.
-    left = [path.name for path in state_folder(warehouse).rglob("*") if path.is_file() and path.suffix != ".lock"]
-    assert left == [ledger["state_file"][-1]]
+    kept = set()
+    for run in rows(warehouse, "select * from raw.runs").iter_rows(named=True):
+        assert run["status"] == "finished"
+        ledger = rows(warehouse, "select * from raw.parts where run = $run order by pass, part", run=run["run"])
+        expected = [(number, part) for number in range(run["n_passes"]) for part in range(run["n_parts"])]
+        assert ledger.select("pass", "part").rows() == expected
+        assert ledger["n_rows"].sum() * CONTEXT == run["n_passes"] * run["n_tokens"]
+        kept.add(Path(run["run"], ledger["state_file"][-1]))
+    # A state is kept for an extension: the last part's. A killed process leaves its lock, which locks nothing.
+    state = state_folder(warehouse)
+    left = {path.relative_to(state) for path in state.rglob("*") if path.is_file() and path.suffix != ".lock"}
+    assert left == kept

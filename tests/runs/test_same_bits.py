@@ -16,7 +16,6 @@ from tests.runs.interrupted import (
     ingest,
     make_models,
     make_study,
-    memory_for,
 )
 from tests.support.bombs import Bomb
 from tests.support.commands import Forked, forked, neurons, one_line_of_refusal, wait_for
@@ -145,37 +144,6 @@ def test_other_batches_give_the_same_tables(study: Path, undisturbed: Path, tmp_
         for file in (warehouse, undisturbed)
     ]
     assert np.abs(influences[0] - influences[1]).max() < 1e-5
-
-
-def test_several_passes_say_the_same_as_one(study: Path, tmp_path: Path) -> None:
-    # With floors, whose sketches are taken in the first pass.
-    measure = MEASURES["exact in passes"]
-    one = make_study(study.parent / "one-pass.toml", measure)
-    found = {}
-    for n_passes, file in ((1, one), (3, make_study(study.parent / "passes.toml", measure, memory=memory_for(one, 3)))):
-        found[n_passes] = tmp_path / f"{n_passes}.duckdb"
-        ended = ingest(file, found[n_passes], tmp_path / "printed")()
-        assert ended.code == 0, ended.err
-        assert rows(found[n_passes], "select n_passes from raw.runs").row(0) == (n_passes,)
-    kinds = {"rotation", "shift", "noise", "twin"}
-    columns = ", ".join([*_BITS, "other_layer", "other_neuron", "max_corr", "min_layer", "min_neuron", "min_corr"])
-    for query in (
-        f"select {columns} from raw.bests order by all",
-        "select * exclude (run) from raw.baselines order by all",
-        "select * exclude (run) from raw.partners order by all",
-        "select * exclude (run) from raw.moments order by all",
-    ):
-        one_pass, passes = (rows(file, query) for file in found.values())
-        assert one_pass.equals(passes), query
-        if "baselines" in query:
-            assert set(one_pass["kind"]) == kinds
-    # More partners can be followed in each pass.
-    errors = [rows(file, f"select {', '.join(_BITS)}, n_groups, influence from raw.bests") for file in found.values()]
-    both = errors[0].join(errors[1], on=[*_BITS, "n_groups"], suffix="_passes").drop_nulls()
-    assert len(both) > 0.5 * len(errors[0])
-    difference = both["influence"].to_numpy() - both["influence_passes"].to_numpy()
-    assert np.abs(difference).max() < 1e-5
-    assert errors[1]["influence"].null_count() <= errors[0]["influence"].null_count()
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone"])
