@@ -1,4 +1,4 @@
-"""Float64 numbers that several modules compare the warehouse with, computed once."""
+"""What several modules share: float64 numbers to compare the warehouse with, and a workshop of broken models."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ import pytest
 from ingest.corpus.store import Manifest, TokenRows
 from tests.conftest import Ingested
 from tests.ingest.by_hand import ByHand, PlainGPT2, kinds_of_positions, standardised
+from tests.ingest.workshop import STDLIB, Workshop
+from tests.support.commands import forked
+from tests.support.small_models import save, small_gpt2
+from tests.support.studies import entry, write_study
 
 
 @pytest.fixture(scope="package")
@@ -27,3 +31,14 @@ def by_hand(trained: Ingested) -> ByHand:
     corr |= {(b, a): values.T for (a, b), values in corr.items()}
     groups = np.repeat(rows.groups, ids.shape[1]).astype(np.int64)
     return ByHand(models, kinds, groups, pre, post, corr)
+
+
+@pytest.fixture(scope="package")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    shop = Workshop(tmp_path_factory.mktemp("workshop"))
+    for seed, name in enumerate("ab"):
+        save(small_gpt2(seed), shop.folder / name)
+    sound = write_study(shop.folder / "sound.toml", [entry(n, n, seed=s) for s, n in enumerate("ab")], corpus=STDLIB)
+    ended = forked("ingest", sound, "--warehouse", shop.warehouse, scratch=shop.folder / "printed")
+    assert ended.code == 0, ended.err
+    return shop

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,54 +17,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from ingest.cli import main
-from tests.support.commands import Ended, forked, neurons, one_line_of_refusal
+from tests.ingest.workshop import STDLIB, Cases, Workshop, assert_refused, run_here
+from tests.support.commands import forked, one_line_of_refusal
 from tests.support.small_models import CONTEXT, save, small_gpt2
-from tests.support.studies import entry, write_study
-from tests.support.tables import file_hash
-
-STDLIB = {"source": "python-stdlib", "part": "held-out", "tokens": 8 * CONTEXT, "context": CONTEXT}
-
-
-@dataclass(frozen=True)
-class Workshop:
-    """A folder with two sound models, `a` and `b`, and a warehouse in which `a` and `b` were measured."""
-
-    folder: Path
-
-    @property
-    def warehouse(self) -> Path:
-        return self.folder / "home" / "neurons.duckdb"
-
-    def model(self, name: str, change: Callable[[Path], None]) -> dict[str, Any]:
-        """A changed copy of model a as an entry of a study, made once."""
-        folder = self.folder / name
-        if not folder.exists():
-            shutil.copytree(self.folder / "a", folder)
-            change(folder)
-        return entry(name, folder)
-
-    def study(self, *others: dict[str, Any], corpus: dict[str, Any] | None = None, **sections: Any) -> Path:
-        """A study of the model a and others."""
-        chosen = corpus if corpus is not None else STDLIB
-        models_ = [entry("a", self.folder / "a", seed=1), *others]
-        return write_study(self.folder / "wrong.toml", models_, corpus=chosen, **sections)
-
-    def text(self, content: str) -> Path:
-        """A study whose file holds this text."""
-        (self.folder / "wrong.toml").write_text(content)
-        return self.folder / "wrong.toml"
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    shop = Workshop(tmp_path_factory.mktemp("workshop"))
-    for seed, name in enumerate("ab"):
-        save(small_gpt2(seed), shop.folder / name)
-    sound = write_study(shop.folder / "sound.toml", [entry(n, n, seed=s) for s, n in enumerate("ab")], corpus=STDLIB)
-    ended = forked("ingest", sound, "--warehouse", shop.warehouse, scratch=shop.folder / "printed")
-    assert ended.code == 0, ended.err
-    return shop
+from tests.support.studies import entry
 
 
 def _cut(folder: Path) -> None:
@@ -154,8 +109,7 @@ def _other_weights(workshop: Workshop) -> Path:
 
 MODEL = '[[models]]\nname = "a"\npath = "a"\n'
 
-# What is wrong, the study that has it, and a pattern of what the line says.
-CASES: dict[str, tuple[Callable[[Workshop], Path], str]] = {
+CASES: Cases = {
     "no study": (lambda w: w.folder / "nowhere.toml", r"there is no study at .*nowhere\.toml"),
     "a folder as study": (lambda w: w.folder, "cannot be read"),
     "malformed": (lambda w: w.text('name = "x'), "not valid TOML"),
@@ -210,74 +164,21 @@ CASES: dict[str, tuple[Callable[[Workshop], Path], str]] = {
         "fewer than the 1000000 asked for"),
     "no such records": (lambda w: w.study(corpus={"source": "jsonl:none.jsonl"}), "there is no file .*none.jsonl"),
     "a device that is not here": (lambda w: w.study(device={"name": "abacus"}), "not on this machine"),
-    "too little memory": (lambda w: w.study(entry("b", w.folder / "b", seed=2), device={"memory": 1e-6}),
-                          r"need .* allowed: .*raise \[device\] memory"),
-    "no memory": (lambda w: w.study(device={"memory": 0}), r"device\.memory = 0"),
-    "an unknown method": (lambda w: w.study(measure={"correlation": "rough"}), r"measure\.correlation = 'rough'"),
-    "an unknown floor": (lambda w: w.study(measure={"floors": ["shift", "shifts"]}), r"measure\.floors.* = 'shifts'"),
-    "a floor twice": (lambda w: w.study(measure={"floors": ["twin", "twin"]}), r"measure\.floors: name each one once"),
-    "an unknown site": (lambda w: w.study(measure={"sites": ["mlp", "attention"]}), r"measure\.sites.* = 'attention'"),
-    "a site twice": (lambda w: w.study(measure={"sites": ["mlp", "mlp"]}), r"measure\.sites: name each one once"),
-    "no site": (lambda w: w.study(measure={"sites": []}), r"measure\.sites"),
-    "an unknown validation": (lambda w: w.study(measure={"validation": ["thirds"]}), r"measure\.validation.* = 'thirds'"),
-    "uneven buckets": (lambda w: w.study(measure={"sketch": {"buckets": 1000}}), r"sketch\.buckets = 1000: .*multiple of 16"),
-    "few buckets": (lambda w: w.study(measure={"sketch": {"buckets": 128}}), r"sketch\.buckets = 128: .*256"),
-    "a negative window": (lambda w: w.study(pairs={"depth_window": -0.1}), r"pairs\.depth_window = -0\.1"),
-    "a window above 1": (lambda w: w.study(pairs={"depth_window": 1.5}), r"pairs\.depth_window = 1\.5"),
-    "a window of words": (lambda w: w.study(pairs={"depth_window": "near"}), r"pairs\.depth_window = 'near'"),
-    "no pilot": (lambda w: w.study(measure={"pilot": {"tokens": 0}}), r"pilot\.tokens = 0"),
-    "no candidates": (lambda w: w.study(measure={"pilot": {"candidates": 0}}), r"pilot\.candidates = 0"),
-    "a misspelt key of the sketch": (lambda w: w.study(measure={"sketch": {"bucket": 512}}),
-                                     r"'measure\.sketch\.bucket'; did you mean 'buckets'\?"),
-    "a seed beyond all numbers": (lambda w: w.study(measure={"sketch": {"seed": 2**63}}), r"sketch\.seed"),
-    "state of no size": (lambda w: w.study(measure={"keep_state": -1}), r"measure\.keep_state = -1"),
 }  # fmt: skip
-
-
-def run_here(arguments: list[object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Ended:
-    """The command line in this process: imports are made once for all cases."""
-    monkeypatch.setattr(sys, "argv", ["neurons", *map(str, arguments)])
-    capsys.readouterr()
-    try:
-        main()
-        code = 0
-    except SystemExit as stop:
-        code = int(stop.code or 0)
-    printed = capsys.readouterr()
-    return Ended(code, printed.out, printed.err)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_refused_with_an_untouched_warehouse(
     workshop: Workshop, case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make, pattern = CASES[case]
-    study = make(workshop)
-    before = file_hash(workshop.warehouse)
-    line = one_line_of_refusal(run_here(["ingest", study, "--warehouse", workshop.warehouse], capsys, monkeypatch))
-    assert re.search(pattern, line), line
-    assert file_hash(workshop.warehouse) == before
-    assert {path.name for path in workshop.warehouse.parent.iterdir()} <= {
-        "neurons.duckdb", "neurons.duckdb.state", "corpora",
-    }  # fmt: skip
-    assert not [path for path in workshop.warehouse.parent.rglob("*") if path.name.startswith(".")]
-
-
-def test_a_site_that_a_model_lacks_is_refused(
-    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # No small model of ours has attention without one output projection.
-    monkeypatch.setattr("ingest.subject.bridge._heads", lambda *_: (None, None))
-    study = workshop.study(entry("b", workshop.folder / "b", seed=2), measure={"sites": ["mlp", "head_z"]})
-    line = one_line_of_refusal(run_here(["ingest", study, "--warehouse", tmp_path / "new.duckdb"], capsys, monkeypatch))
-    assert re.search("model a has no site head_z: .*leave head_z out of sites", line), line
-    assert not (tmp_path / "new.duckdb").exists()
+    assert_refused(workshop, CASES[case], capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("case", ["unknown key", "cut weights", "NaN weights", "less than a row"])
 def test_refused_before_there_is_a_warehouse(workshop: Workshop, case: str, tmp_path: Path) -> None:
     make, pattern = CASES[case]
-    ended = neurons("ingest", make(workshop), "--warehouse", tmp_path / "new" / "neurons.duckdb")
+    warehouse = tmp_path / "new" / "neurons.duckdb"
+    ended = forked("ingest", make(workshop), "--warehouse", warehouse, scratch=workshop.folder / "printed")
     assert re.search(pattern, one_line_of_refusal(ended))
     assert [path.name for path in tmp_path.rglob("*") if path.is_file() and "corpora" not in path.parts] == []
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import GPT2LMHeadModel
 
-from tests.support.commands import forked, neurons
+from tests.support.commands import forked
 from tests.support.small_models import demo_folder, random_twin, save
 from tests.support.studies import STDLIB, entry, write_study
 from tests.support.tables import not_finite, rows
@@ -51,7 +51,7 @@ def planted(permutations: NDArray[np.int64], tmp_path_factory: pytest.TempPathFa
         measure={"baseline": {"draws": 2}},
     )
     warehouse = folder / "warehouse" / "neurons.duckdb"
-    ended = neurons("ingest", study, "--warehouse", warehouse)
+    ended = forked("ingest", study, "--warehouse", warehouse, scratch=folder)
     assert ended.code == 0, ended.err
     built = forked("build", "--warehouse", warehouse, scratch=folder)
     assert built.code == 0, built.out + built.err

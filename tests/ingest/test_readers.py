@@ -16,7 +16,7 @@ from app.warehouse import version_of
 from ingest import connect
 from ingest.settings import state_folder
 from tests.conftest import Ingested
-from tests.support.commands import DEADLINE_S, Forked, forked, neurons, one_line_of_refusal, wait_for
+from tests.support.commands import DEADLINE_S, Forked, forked, one_line_of_refusal, wait_for
 from tests.support.small_models import CONTEXT, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import file_hash, rows
@@ -92,7 +92,7 @@ def test_readers_go_on_while_an_ingest_writes(trained: Ingested, small_study: Pa
     with connect(warehouse) as late:
         assert version_of(late) == version + 1
         assert late.execute(_COUNT).fetchall() == [(128,)]
-    asked = neurons("sql", "-c", _COUNT, "--format", "json", "--warehouse", warehouse)
+    asked = forked("sql", "-c", _COUNT, "--format", "json", "--warehouse", warehouse, scratch=tmp_path / "asked")
     assert json.loads(asked.out) == [{"n": 128}]
 
 
@@ -101,7 +101,9 @@ def test_a_held_warehouse_is_refused_at_the_start(small_study: Path, tmp_path: P
     duckdb.connect(warehouse).close()
     before = file_hash(warehouse)
     with held(warehouse) as process:
-        refused = one_line_of_refusal(neurons("ingest", small_study, "--warehouse", warehouse))
+        refused = one_line_of_refusal(
+            forked("ingest", small_study, "--warehouse", warehouse, scratch=small_study.parent / "printed")
+        )
         assert str(process) in refused
     assert file_hash(warehouse) == before
     assert [path.name for path in tmp_path.iterdir()] == [warehouse.name]

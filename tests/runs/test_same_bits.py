@@ -105,7 +105,7 @@ def test_sigkill_from_outside_ends_in_the_same_bits(study: Path, undisturbed: Pa
     wait_for("the state after a part", lambda: list(state.rglob("pass-0-part-0000[1-9].*")), running.is_running)
     killed = running.kill()
     assert killed.code == -9
-    ended = neurons("ingest", study, "--warehouse", warehouse)
+    ended = ingest(study, warehouse, tmp_path / "printed")()
     assert ended.code == 0, ended.err
     assert_same_run(warehouse, undisturbed)
 

@@ -1,0 +1,56 @@
+"""Wrong settings of measures, pairs and devices: refused in one line like every other wrong input."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.ingest.workshop import Cases, Workshop, assert_refused, run_here
+from tests.support.commands import one_line_of_refusal
+from tests.support.studies import entry
+
+CASES: Cases = {
+    "too little memory": (lambda w: w.study(entry("b", w.folder / "b", seed=2), device={"memory": 1e-6}),
+                          r"need .* allowed: .*raise \[device\] memory"),
+    "no memory": (lambda w: w.study(device={"memory": 0}), r"device\.memory = 0"),
+    "an unknown method": (lambda w: w.study(measure={"correlation": "rough"}), r"measure\.correlation = 'rough'"),
+    "an unknown floor": (lambda w: w.study(measure={"floors": ["shift", "shifts"]}), r"measure\.floors.* = 'shifts'"),
+    "a floor twice": (lambda w: w.study(measure={"floors": ["twin", "twin"]}), r"measure\.floors: name each one once"),
+    "an unknown site": (lambda w: w.study(measure={"sites": ["mlp", "attention"]}), r"measure\.sites.* = 'attention'"),
+    "a site twice": (lambda w: w.study(measure={"sites": ["mlp", "mlp"]}), r"measure\.sites: name each one once"),
+    "no site": (lambda w: w.study(measure={"sites": []}), r"measure\.sites"),
+    "an unknown validation": (lambda w: w.study(measure={"validation": ["thirds"]}),
+                              r"measure\.validation.* = 'thirds'"),
+    "uneven buckets": (lambda w: w.study(measure={"sketch": {"buckets": 1000}}),
+                       r"sketch\.buckets = 1000: .*multiple of 16"),
+    "few buckets": (lambda w: w.study(measure={"sketch": {"buckets": 128}}), r"sketch\.buckets = 128: .*256"),
+    "a negative window": (lambda w: w.study(pairs={"depth_window": -0.1}), r"pairs\.depth_window = -0\.1"),
+    "a window above 1": (lambda w: w.study(pairs={"depth_window": 1.5}), r"pairs\.depth_window = 1\.5"),
+    "a window of words": (lambda w: w.study(pairs={"depth_window": "near"}), r"pairs\.depth_window = 'near'"),
+    "no pilot": (lambda w: w.study(measure={"pilot": {"tokens": 0}}), r"pilot\.tokens = 0"),
+    "no candidates": (lambda w: w.study(measure={"pilot": {"candidates": 0}}), r"pilot\.candidates = 0"),
+    "a misspelt key of the sketch": (lambda w: w.study(measure={"sketch": {"bucket": 512}}),
+                                     r"'measure\.sketch\.bucket'; did you mean 'buckets'\?"),
+    "a seed beyond all numbers": (lambda w: w.study(measure={"sketch": {"seed": 2**63}}), r"sketch\.seed"),
+    "state of no size": (lambda w: w.study(measure={"keep_state": -1}), r"measure\.keep_state = -1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused_with_an_untouched_warehouse(
+    workshop: Workshop, case: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_refused(workshop, CASES[case], capsys, monkeypatch)
+
+
+def test_a_site_that_a_model_lacks_is_refused(
+    workshop: Workshop, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No small model of ours has attention without one output projection.
+    monkeypatch.setattr("ingest.subject.bridge._heads", lambda *_: (None, None))
+    study = workshop.study(entry("b", workshop.folder / "b", seed=2), measure={"sites": ["mlp", "head_z"]})
+    line = one_line_of_refusal(run_here(["ingest", study, "--warehouse", tmp_path / "new.duckdb"], capsys, monkeypatch))
+    assert re.search("model a has no site head_z: .*leave head_z out of sites", line), line
+    assert not (tmp_path / "new.duckdb").exists()
