@@ -87,6 +87,8 @@ def test_exact_candidates_stand_among_the_partners_with_their_own_correlation(re
         own = found["layer"].cast(pl.Int64) * by_hand.models[pair[0]].width + found["neuron"]
         partner = found["other_layer"].cast(pl.Int64) * by_hand.models[pair[1]].width + found["other_neuron"]
         error = found["corr"].to_numpy() - corr[own.to_numpy(), partner.to_numpy()]
+        assert (np.bincount(own) == 50).all()
+        assert len(set(zip(own, partner, strict=True))) == 50 * len(corr)
         per_neuron = (np.abs(error) < 1e-5).sum() / len(corr)
         assert 1 <= per_neuron <= 2 * CANDIDATES
         assert np.abs(error).max() < 7 * SKETCH_SD

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from itertools import permutations
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 import polars as pl
@@ -51,7 +52,7 @@ def ingested(folder: Path, name: str, *, window: float | None, **measure: object
 @pytest.fixture(scope="module")
 def by_depth(folder: Path) -> Path:
     """All sites, and only layers of like depth."""
-    return ingested(folder, "by-depth", window=WINDOW, sites=list(SITES))
+    return ingested(folder, "by-depth", window=WINDOW, sites=list(SITES), floors=["noise"])
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +133,24 @@ def test_baselines_rotate_layers_of_like_depth(by_depth: Path, text: Text, site:
                 site=site, a=a, b=b, draw=draw,
             )  # fmt: skip
             assert_close(found["max_corr"], np.where(allowed, corr, -np.inf).max(1)[meets], CORRELATION)
+
+
+def test_the_noise_floor_is_of_as_many_as_are_compared(by_depth: Path, text: Text) -> None:
+    uniform = []
+    for a, b in PAIRS:
+        x, y = text.at[a]["mlp"], text.at[b]["mlp"]
+        compared = near(a, b, x.shape[1], y.shape[1]).sum(1)
+        found = rows(
+            by_depth,
+            "select max_corr from raw.baselines where site = 'mlp' and model = $a and other_model = $b "
+            "and kind = 'noise' order by layer, neuron",
+            a=a, b=b,
+        )["max_corr"].to_numpy().astype(np.float64)  # fmt: skip
+        chance = [NormalDist().cdf(value * len(x) ** 0.5) for value in found]
+        uniform += [p**k for p, k in zip(chance, compared[compared > 0], strict=True)]
+    # Kolmogorov-Smirnov: beyond 2.1 / n^(1/2) by a chance of 3e-4.
+    distance = np.abs(np.sort(uniform) - (np.arange(len(uniform)) + 0.5) / len(uniform)).max()
+    assert distance < 2.1 / len(uniform) ** 0.5
 
 
 def test_partners_of_few_units_are_all_of_them(by_depth: Path, text: Text) -> None:

@@ -115,6 +115,14 @@ def test_a_winner_that_was_not_followed_has_no_error(run: Exact) -> None:
     assert (blocks == 0).all()
 
 
+def test_a_dead_unit_has_no_error_whoever_is_followed(run: Exact) -> None:
+    for direction, dead in ((0, [DEAD]), (1, [])):
+        found, blocks = run.influences(direction, run.both[direction].index[:, 0])
+        is_dead = np.isin(np.arange(len(found)), dead) | (run.both[direction].index[:, 0].numpy() == DEAD) * direction
+        assert np.array_equal(np.isnan(found).all(1), is_dead.astype(bool))
+        assert np.array_equal(blocks == 0, is_dead.astype(bool))
+
+
 def test_sums_of_followed_partners_are_those_of_their_groups(run: Exact) -> None:
     followed, z = run.both[1], [torch.cat(layers, 1).double().numpy() for layers in run.measured.z]
     for unit in range(0, B.n_units, 7):
