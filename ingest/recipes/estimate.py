@@ -33,7 +33,7 @@ _H200_BYTES = 139 * 1024**3
 _USABLE = 0.75
 _DEFAULT_CONTEXT = 512
 # Bytes in the warehouse per neuron, with its marts, and per neuron and partner model: measured on the demo study.
-_PER_NEURON, _PER_PARTNER = 4_600, 2_350
+_PER_NEURON, _PER_PARTNER = 4_600, 2_500
 _UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
