@@ -60,7 +60,7 @@ class Pair:
             kept: list[Tensor] = []
             keep = partial(_keep, kept, text)
             hooks = [m.register_forward_pre_hook(keep) for k, m in network.named_modules() if k.endswith("mlp.c_proj")]
-            network.base_model(torch.from_numpy(ids.astype(np.int64)))
+            network(torch.from_numpy(ids.astype(np.int64)))
             for hook in hooks:
                 hook.remove()
             both.append(torch.cat(kept, 1))
@@ -93,10 +93,9 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Documents:
             x, y = pair.read(numbers[start : start + BATCH])
             x, y = x - shift_a, (y - shift_b)[:, winner]
             n[document] += len(x)
-            xx = x * x
-            for key, values in (("x", x), ("y", y), ("xx", xx), ("yy", y * y), ("xy", x * y)):
+            for key, values in (("x", x), ("y", y), ("xx", x * x), ("yy", y * y), ("xy", x * y)):
                 sums[key][document] += values.sum(0).double()
-            powers += torch.stack([values.sum(0).double() for values in (x, xx, xx * x, xx * xx)])
+            powers += torch.stack([(x**k).sum(0).double() for k in (1, 2, 3, 4)])
     m1, m2, m3, m4 = powers / n.sum()
     kurt = (m4 - 4 * m1 * m3 + 6 * m1**2 * m2 - 3 * m1**4) / (m2 - m1**2) ** 2
     return Documents(n, sums, kurt)
