@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from ingest.allocator import keep_freed_memory
 from ingest.errors import InputError
 from ingest.measure.correlation import Shape
 from ingest.recipes.costs import (
@@ -126,6 +127,7 @@ def _rates_here(
     """Rates of this machine: a forward pass of the first model with random weights, and a second of each other kind."""
     device = device_of(study)
     torch.set_num_threads(threads_of(study))
+    keep_freed_memory()
     largest = max(work.shapes, key=lambda shape: shape.n_units, default=Shape(models[0].n_layers, models[0].d_mlp))
     network = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folders[0]))
     network = network.to(device=device, dtype=getattr(torch, study.device.dtype)).eval()

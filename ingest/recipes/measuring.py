@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ingest.allocator import keep_freed_memory
 from ingest.corpus.sources import open_source
 from ingest.corpus.store import TokenRows, store_corpus
 from ingest.corpus.strata import Vocabulary
@@ -43,6 +44,7 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
         RunFailed: if an activation is not finite.
     """
     torch.set_num_threads(threads_of(study))
+    keep_freed_memory()
     vocabulary = shared_vocabulary(study, folders)
     subjects = []
     for model, folder in zip(study.checkpoints(), folders, strict=True):

@@ -20,11 +20,14 @@ class ProbeBlock:
 
     def __init__(self, pairs: Sequence[tuple[int, int]], shapes: list[Shape], device: str) -> None:
         """Choose the units, by the shape of their population alone."""
-        self._shapes = shapes
         self.units = []
+        self._columns: list[list[Tensor]] = []
         for shape in shapes:
             chosen = torch.randperm(shape.n_units, generator=torch.Generator().manual_seed(shape.n_units))
-            self.units.append(chosen[:_UNITS].sort().values.to(device))
+            units = chosen[:_UNITS].sort().values
+            self.units.append(units.to(device))
+            in_layers = [units[units // shape.width == k] % shape.width for k in range(shape.n_layers)]
+            self._columns.append([columns.to(device) for columns in in_layers])
         self.sums = {(a, b): torch.zeros(len(self.units[a]), len(self.units[b]), device=device) for a, b in pairs}
 
     def update(self, z: dict[int, list[Tensor]], *, first_new: int = 0) -> None:
@@ -35,9 +38,8 @@ class ProbeBlock:
             self.sums[a, b].addmm_(some[a].T, some[b])
 
     def _some(self, population: int, z: list[Tensor]) -> Tensor:
-        units, width = self.units[population], self._shapes[population].width
-        layers = [values[:, units[units // width == k] % width].float() for k, values in enumerate(z)]
-        return torch.cat(layers, 1)
+        columns = self._columns[population]
+        return torch.cat([v.index_select(1, chosen).float() for v, chosen in zip(z, columns, strict=True)], 1)
 
     def tensors(self) -> dict[str, Tensor]:
         """All sums by name, for a state file."""

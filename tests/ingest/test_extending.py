@@ -13,6 +13,7 @@ from ingest.study import read_study
 from tests.support.small_models import CONTEXT, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
+from tests.support.texts import write_texts
 
 ROWS = 40
 KEY = ["site", "model", "layer", "neuron", "other_model"]
@@ -21,6 +22,7 @@ KEY = ["site", "model", "layer", "neuron", "other_model"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("extending")
+    write_texts(folder)
     for seed in (1, 2, 3):
         save(small_gpt2(seed), folder / f"m{seed}")
     return folder
@@ -31,7 +33,7 @@ def ingested(folder: Path, warehouse: Path, method: str, *, n_models: int, n_row
     study = write_study(
         folder / f"{warehouse.parent.name}.toml",
         [entry(f"m{seed}", f"m{seed}", seed=seed, model_family="small") for seed in range(1, n_models + 1)],
-        corpus={"source": "python-stdlib", "part": "held-out", "tokens": n_rows * CONTEXT, "context": CONTEXT},
+        corpus={"source": "text:texts/*.txt", "tokens": n_rows * CONTEXT, "context": CONTEXT},
         measure={
             "correlation": method,
             "baseline": {"draws": 2},

@@ -14,6 +14,7 @@ from ingest.study import read_study
 from tests.support.small_models import VOCABULARY, save
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
+from tests.support.texts import write_texts
 
 CONTEXT, BROKEN = 96, 80
 
@@ -31,6 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 # Finite, and its square is not: the norm in front of everything gives NaN.
                 network.transformer.wpe.weight[BROKEN] = 3e38
         save(network, folder / name)
+    write_texts(folder)
     return folder
 
 
@@ -43,7 +45,7 @@ def test_a_model_that_breaks_down_in_mid_text_fails_the_run(
     study = write_study(
         folder / "study.toml",
         [entry(name, folder / name, seed=seed, model_family="m") for seed, name in enumerate(("sound", "broken"))],
-        corpus={"source": "python-stdlib", "part": "held-out", "tokens": 40 * CONTEXT, "context": CONTEXT},
+        corpus={"source": "text:texts/*.txt", "tokens": 40 * CONTEXT, "context": CONTEXT},
         measure={"correlation": method, "moments": moments, "sketch": {"buckets": 256}},
     )
     warehouse = tmp_path / "neurons.duckdb"

@@ -47,8 +47,8 @@ def planted(permutations: NDArray[np.int64], tmp_path_factory: pytest.TempPathFa
             entry("sound", trained, model_family="spoiled", seed=1),
             entry("constant", "constant", model_family="spoiled", seed=2),
         ],
-        corpus=STDLIB | {"tokens": 8192},
-        measure={"baseline": {"draws": 2}},
+        corpus=STDLIB | {"tokens": 4096},
+        measure={"baseline": {"draws": 1}},
     )
     warehouse = folder / "warehouse" / "neurons.duckdb"
     ended = forked("ingest", study, "--warehouse", warehouse, scratch=folder)

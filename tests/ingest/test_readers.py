@@ -20,6 +20,7 @@ from tests.support.commands import DEADLINE_S, Forked, forked, one_line_of_refus
 from tests.support.small_models import CONTEXT, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import file_hash, rows
+from tests.support.texts import write_texts
 
 _COUNT = "select count(*) as n from neurons where model = 'new-1'"
 
@@ -27,12 +28,13 @@ _COUNT = "select count(*) as n from neurons where model = 'new-1'"
 @pytest.fixture(scope="module")
 def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readers")
+    write_texts(folder)
     for seed in (1, 2):
         save(small_gpt2(seed), folder / f"new-{seed}")
     return write_study(
         folder / "study.toml",
         [entry(f"new-{seed}", f"new-{seed}", seed=seed) for seed in (1, 2)],
-        corpus={"source": "python-stdlib", "part": "held-out", "tokens": 64 * CONTEXT, "context": CONTEXT},
+        corpus={"source": "text:texts/*.txt", "tokens": 64 * CONTEXT, "context": CONTEXT},
         measure={"baseline": {"draws": 1}},
         device={"threads": 1, "batch_rows": 4},
     )

@@ -18,6 +18,7 @@ from tests.support.commands import forked
 from tests.support.small_models import CONTEXT, demo_folder, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
+from tests.support.texts import write_texts
 
 SHAPES = {"wide": (2, 24), "deep": (5, 16), "flat": (1, 16)}
 SITES = ("mlp", "resid", "head_z")
@@ -29,6 +30,7 @@ PAIRS = list(permutations(SHAPES, 2))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sites")
+    write_texts(folder)
     for seed, (name, (layers, width)) in enumerate(SHAPES.items()):
         save(small_gpt2(seed, layers=layers, width=width), folder / name)
     return folder
@@ -38,7 +40,7 @@ def ingested(folder: Path, name: str, *, window: float | None, **measure: object
     study = write_study(
         folder / f"{name}.toml",
         [entry(model, model) for model in SHAPES],
-        corpus={"source": "python-stdlib", "part": "held-out", "tokens": 200 * CONTEXT, "context": CONTEXT},
+        corpus={"source": "text:texts/*.txt", "tokens": 200 * CONTEXT, "context": CONTEXT},
         pairs={"rule": "all"} | ({} if window is None else {"depth_window": window}),
         measure={"correlation": "exact", "baseline": {"draws": DRAWS, "seed": SEED}, "moments": False, **measure},
         device={"threads": 1, "batch_rows": 6},
@@ -58,7 +60,7 @@ def by_depth(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def by_halves(folder: Path) -> Path:
     """The residual stream over all layers, and over each half of the documents."""
-    return ingested(folder, "by-halves", window=None, sites=["resid"], validation=["split-half"])
+    return ingested(folder, "by-halves", window=None, sites=["resid"], validation=["split-half"], moments=True)
 
 
 class Text:
@@ -197,6 +199,16 @@ def test_bests_and_baselines_over_some_groups_of_documents(
         assert_close(found["max_corr"], correlations(x, y).max(1), CORRELATION)
         turned = [correlations(x, rotated(y, SHAPES[b][0], draw)).max(1) for draw in draws]
         assert_close(found["baseline"], np.mean(turned, axis=0), CORRELATION)
+
+
+def test_moments_are_of_neurons_whatever_sites_are_correlated(by_halves: Path, text: Text) -> None:
+    found = rows(
+        by_halves,
+        "select model, layer, neuron, any_value(post_shift) + sum(post_sum_1) / sum(n) as mean from raw.moments "
+        "where stratum = 'text' group by all order by all",
+    )
+    for name in SHAPES:
+        assert_close(found.filter(model=name)["mean"], text.at[name]["mlp"].mean(0), 1e-5)
 
 
 def test_halves_leave_the_whole_as_it_is(by_halves: Path, text: Text) -> None:

@@ -17,6 +17,7 @@ from tests.support.commands import forked
 from tests.support.small_models import CONTEXT, demo_folder, related_gpt2, save
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
+from tests.support.texts import write_texts
 
 BUCKETS, ROWS, WIDTH, SEED = 2048, 400, 64, 3
 # Standard deviations of one sketch, and of the mean of two. Neurons of so narrow a model share their errors, so that a
@@ -34,7 +35,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = write_study(
         folder / "study.toml",
         [entry(name, name, model_family="small", seed=seed) for seed, name in enumerate(MODELS)],
-        corpus={"source": "python-stdlib", "part": "held-out", "tokens": ROWS * CONTEXT, "context": CONTEXT},
+        corpus=write_texts(folder) | {"tokens": ROWS * CONTEXT, "context": CONTEXT},
         measure={
             "correlation": "sketch", "sketch": {"buckets": BUCKETS, "seed": 5}, "validation": ["split-half"],
             "baseline": {"draws": 2, "seed": SEED},

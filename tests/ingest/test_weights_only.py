@@ -10,13 +10,15 @@ from tests.support.commands import forked
 from tests.support.small_models import CONTEXT, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
+from tests.support.texts import write_texts
 
-TEXT = {"source": "python-stdlib", "part": "held-out", "tokens": 8 * CONTEXT, "context": CONTEXT}
+TEXT = {"source": "text:texts/*.txt", "tokens": 8 * CONTEXT, "context": CONTEXT}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("less")
+    write_texts(folder)
     for seed in (1, 2, 3):
         save(small_gpt2(seed), folder / f"m{seed}")
     return folder

@@ -19,6 +19,7 @@ from tests.support.commands import Ended, forked
 from tests.support.small_models import CONTEXT, related_gpt2, save
 from tests.support.studies import entry, write_study
 from tests.support.tables import differing_rows, rows
+from tests.support.texts import write_texts
 
 MODELS = ("one", "two", "three")
 N_ROWS = 65
@@ -41,11 +42,7 @@ def make_models(folder: Path) -> None:
     """Three models, and texts that are many documents."""
     for seed, name in enumerate(MODELS):
         save(related_gpt2(seed + 1, width=8), folder / name)
-    source = Path(__file__).read_text()
-    for number in range(30):
-        file = folder / "texts" / f"{number:02d}.txt"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(source[97 * number : 97 * number + 400])
+    write_texts(folder)
 
 
 def make_study(

@@ -43,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=PLACES)
+@pytest.fixture(scope="module")
 def method(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -81,15 +81,22 @@ def undisturbed(study: Path, method: str, before: Path) -> Path:
     return warehouse
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("method", "kills"),
+    [
+        *((method, 3) for method in PLACES if method not in BEFORE),
+        *(pytest.param(method, 12 if method in BEFORE else 30, marks=pytest.mark.slow) for method in PLACES),
+    ],
+    indirect=["method"],
+)
 def test_killed_at_random_moments_ends_in_the_same_rows(
     study: Path, method: str, before: Path, undisturbed: Path, tmp_path: Path, kills: int
 ) -> None:
     moments = random.Random(f"{method} {kills}")
     warehouse = shutil.copytree(before, tmp_path / "home") / "neurons.duckdb"
     run = ingest(study, warehouse, tmp_path / "printed")
-    killed, wanted = 0, min(kills, 12) if method in BEFORE else kills
-    while killed < wanted:
+    killed = 0
+    while killed < kills:
         place, most = moments.choice(list(PLACES[method].items()))
         bomb = Bomb(place, call=moments.randint(1, most), after=moments.random() < 0.3)
         ended = run(bomb=bomb, settings=SAVING_OFTEN if moments.random() < 0.7 else {})
