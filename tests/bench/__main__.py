@@ -29,28 +29,30 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=600_000, help="larger size of the demo study")
     parser.add_argument("--without-paper-scale", action="store_true", help="leave GPT2-small's shape out")
     given = parser.parse_args()
+    machine = _machine()
     with tempfile.TemporaryDirectory() as scratch:
-        found: dict[str, Any] = {
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": _machine(),
-            "demo": demo_shape.run(
-                Path(scratch),
-                tokens=given.tokens,
-                device=given.device,
-                threads=given.threads,
-                say=partial(print, flush=True),
-            ),
-        }
+        demo = demo_shape.run(
+            Path(scratch),
+            tokens=given.tokens,
+            device=given.device,
+            threads=given.threads,
+            say=partial(print, flush=True),
+        )
+        _keep(machine, "demo", demo)
         if not given.without_paper_scale:
-            found["gpt2_small"] = paper_scale.run(Path(scratch), device=given.device)
-    kept = DOCS / "benchmarks.json"
-    everything = json.loads(kept.read_text()) if kept.exists() else {}
-    everything["cuda" if "CUDA" in found["machine"] else "cpu"] = found
-    kept.write_text(json.dumps(everything, indent=2) + "\n")
+            _keep(machine, "gpt2_small", paper_scale.run(Path(scratch), device=given.device))
+    print((DOCS / "benchmarks.md").read_text())
+
+
+def _keep(machine: str, part: str, found: dict[str, Any]) -> None:
+    """Put one part's results in the place of the last ones of such a machine."""
+    file = DOCS / "benchmarks.json"
+    everything = json.loads(file.read_text()) if file.exists() else {}
+    of_kind = everything.setdefault("cuda" if "CUDA" in machine else "cpu", {})
+    of_kind[part] = found | {"machine": machine, "date": datetime.now(UTC).date().isoformat()}
+    file.write_text(json.dumps(everything, indent=2) + "\n")
     page = "# Benchmarks\n\nWritten by `make bench`; ratios are to the bare forward passes of the same models.\n"
-    page += "".join(table(result) for result in everything.values())
-    (DOCS / "benchmarks.md").write_text(page)
-    print(table(found))
+    (DOCS / "benchmarks.md").write_text(page + "".join(table(result) for result in everything.values()))
 
 
 def _machine() -> str:
@@ -65,7 +67,7 @@ def table(found: dict[str, Any]) -> str:
     demo = found["demo"]
     lines = [
         "",
-        f"## {found['machine']}, {found['date']}",
+        f"## {demo['machine']}, {demo['date']}",
         "",
         f"Demo study (5 models, 10 pairs both ways, 5 rotations): slope of the time over {demo['tokens_between']:,} "
         f"tokens; the forward passes alone read {demo['forward_tokens_per_s']:,.0f} tokens/s.",

@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import torch
 
+from ingest.allocator import keep_freed_memory
 from ingest.corpus.sources import open_source
 from ingest.corpus.store import store_corpus
 from ingest.recipes.accumulators import Accumulators
@@ -84,6 +85,7 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
     demo = studies["exact"]
     if threads is not None:
         torch.set_num_threads(threads)
+    keep_freed_memory()
     folders = locate_all(demo)
     vocabulary = shared_vocabulary(demo, folders)
     subjects = [load_subject(m, f, vocabulary) for m, f in zip(demo.checkpoints(), folders, strict=True)]
