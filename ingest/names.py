@@ -1,4 +1,4 @@
-"""Names that several rooms share: the relation of two models, and the sites that are measured."""
+"""Names that several rooms share: the relation of two models, sites that are measured, kinds of features."""
 
 from __future__ import annotations
 
@@ -7,6 +7,21 @@ from typing import Literal
 
 Relation = Literal["seed", "step", "size", "self", "mixed"]
 Site = Literal["mlp", "resid", "head_z"]
+FeatureKind = Literal[
+    "unigram",
+    "type",
+    "symbol",
+    "numeric",
+    "start",
+    "suffix",
+    "prefix",
+    "letter",
+    "pronoun",
+    "word_group",
+    "topic",
+    "subset",
+    "syntax",
+]
 
 # Documents are dealt into this many groups, for standard errors.
 GROUPS = 16

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ingest.errors import InputError
-from ingest.names import GROUPS, Site
+from ingest.names import GROUPS, FeatureKind, Site
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _STEP = re.compile(r"\{step(?::0(\d+)d)?\}")
@@ -50,7 +50,7 @@ class Corpus(_Section):
     context: int | None = Field(default=None, ge=2)
     bos: Literal["row", "none"] = "row"
     sample: Sample = Sample()
-    syntax: Literal["none"] = "none"
+    syntax: Literal["none", "python"] = "none"
 
     @field_validator("source")
     @classmethod
@@ -144,10 +144,19 @@ class Pilot(_Section):
     candidates: int = Field(default=24, ge=1, description="most candidates per neuron and partner model")
 
 
+class Features(_Section):
+    """What neurons may respond to: kinds of features (default: all), a CSV of one's own, how common they must be."""
+
+    sets: list[FeatureKind] | None = Field(default=None, min_length=1)
+    csv: str | None = None
+    min_count: int | None = Field(default=None, ge=1, description="positions; default: 3 in 10,000, 10 at least")
+
+
 class Measure(_Section):
     """What is measured on the text."""
 
     moments: bool = True
+    features: bool | Features = True
     correlation: Literal["auto", "exact", "refined", "sketch", "off"] = "auto"
     sketch: Sketch = Sketch()
     pilot: Pilot = Pilot()
@@ -161,6 +170,19 @@ class Measure(_Section):
     @classmethod
     def _whole_numbers_too(cls, size: object) -> object:
         return _as_float(size)
+
+    @property
+    def profile(self) -> Features | None:
+        """The features that are measured; None without. They are about the means that the moments have."""
+        if not self.moments or self.features is False:
+            return None
+        return Features() if self.features is True else self.features
+
+    @model_validator(mode="after")
+    def _features_need_moments(self) -> Measure:
+        if isinstance(self.features, Features) and not self.moments:
+            raise ValueError("features need moments = true")
+        return self
 
     @field_validator("floors", "sites", "validation")
     @classmethod
@@ -260,6 +282,7 @@ def _section_at(place: list[str]) -> type[BaseModel]:
         "models": Model,
         "pairs": Pairs,
         "measure": Measure,
+        "features": Features,
         "sketch": Sketch,
         "pilot": Pilot,
         "baseline": Baseline,

@@ -54,7 +54,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Ingested:
             entry(name, path, model_family="demo", seed=seed)
             for seed, (name, path) in zip(seeds, models.items(), strict=True)
         ],
-        corpus=STDLIB | {"tokens": 8192},
+        corpus=STDLIB | {"tokens": 8192, "syntax": "python"},
         measure={"baseline": {"draws": 2, "seed": 7}},
         device={"threads": 1, "batch_rows": 10},
     )

@@ -5,6 +5,7 @@ A stored corpus is a folder with
     ids.npy         (n_rows, context)  token ids, uint16 or uint32
     documents.npy   (n_rows, context)  index into documents.parquet, -1 where no document is (BOS)
     starts.npy      (n_rows, context)  offset of the token's first character in its document, uint32
+    syntax.npy      (n_rows, context)  class of the token in its source, uint16; only where the study asks for it
     documents.parquet                  document, path, subset, n_tokens
     manifest.json                      written last: what the rows are made of, and their fingerprint
 """
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 
 from ingest.corpus.sources import Document, Source
 from ingest.corpus.strata import Vocabulary, strata
+from ingest.corpus.syntax import OUTSIDE, python_classes
 from ingest.corpus.tokenize import EncodedDocument, encode, with_bos
 from ingest.errors import InputError, RunFailed
 from ingest.names import GROUPS
@@ -78,6 +80,13 @@ class TokenRows:
     def starts(self) -> NDArray[np.uint32]:
         """Character offset of every token in its document (n_rows, context)."""
         array: NDArray[np.uint32] = np.load(self.folder / "starts.npy", mmap_mode="r")
+        return array
+
+    @cached_property
+    def syntax(self) -> NDArray[np.uint16] | None:
+        """Syntax class of every position (n_rows, context), an index into `PYTHON.names`; None without syntax."""
+        file = self.folder / "syntax.npy"
+        array: NDArray[np.uint16] | None = np.load(file, mmap_mode="r") if file.exists() else None
         return array
 
     @cached_property
@@ -131,6 +140,7 @@ def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, cont
         "bos": corpus.bos,
         "tokens": corpus.tokens,
         "sample": corpus.sample.model_dump(),
+        "syntax": corpus.syntax,
     }
     home = folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     stored = _stored(home)
@@ -203,6 +213,10 @@ def _write(corpus: Corpus, source: Source, vocabulary: Vocabulary, context: int,
     _save(folder / "ids.npy", ids.astype(np.uint16 if vocabulary.size <= 1 << 16 else np.uint32))
     _save(folder / "documents.npy", document)
     _save(folder / "starts.npy", starts)
+    if corpus.syntax == "python":
+        classes = _joined(_python_classes(encoded, document), np.uint16)
+        syntax = with_bos(classes, context=context, bos=None if bos is None else OUTSIDE)[order]
+        _save(folder / "syntax.npy", syntax)
     table = BytesIO()
     _document_table([e.document for e in encoded], document).write_parquet(table)
     (folder / "documents.parquet").write_bytes(table.getvalue())
@@ -248,6 +262,15 @@ def _encode_all(source: Source, vocabulary: Vocabulary, enough: int | None) -> t
             n_tokens += len(document.ids)
             encoded.append(document)
     return encoded, n_skipped
+
+
+def _python_classes(encoded: list[EncodedDocument], positions: NDArray[np.int32]) -> list[NDArray[np.uint16]]:
+    """Syntax of every document's tokens; of documents that no row holds, nothing."""
+    held = set(np.unique(positions).tolist())
+    return [
+        python_classes(e.document.text, e.starts) if number in held else np.full(len(e.ids), OUTSIDE, np.uint16)
+        for number, e in enumerate(encoded)
+    ]
 
 
 def _joined(arrays: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ingest.tables import STRATA
 
-# Blocks of this many values stay in the cache through all four powers.
-_VALUES_AT_ONCE = 1 << 19
+# Rows summed in float32 at once: few enough for its digits, and to stay in the cache through all four powers.
+_AT_ONCE = 1024
 
 
 class PowerSums:
@@ -20,38 +20,30 @@ class PowerSums:
     """
 
     def __init__(self, shift: Tensor) -> None:
-        """Start at zero; shift is (neurons,) float64."""
-        self.shift = shift
+        """Start at zero; shift is (neurons,) float64, and is rounded to float32."""
+        self.shift = shift.float().double()
         n_neurons = shift.shape[0]
         self.sums = torch.zeros(4, len(STRATA), n_neurons, dtype=torch.float64, device=shift.device)
         self.minimum = torch.full((len(STRATA), n_neurons), torch.inf, dtype=torch.float64, device=shift.device)
         self.maximum = torch.full_like(self.minimum, -torch.inf)
 
-    def update(self, x: Tensor, masks: Tensor, neurons: slice) -> None:
-        """Add positions of some neurons.
-
-        Args:
-            x: (tokens, these neurons) of any float type.
-            masks: (strata, tokens) float64, 1 where they belong.
-            neurons: which ones.
-        """
-        shift = self.shift[neurons]
-        tokens = max(1, _VALUES_AT_ONCE // x.shape[1])
-        # A product with the masks sums every stratum at once.
-        for block, mask in zip(x.split(tokens), masks.split(tokens, dim=1), strict=True):
-            power = block.double() - shift
+    def update(self, x: Tensor, stratum: int, neurons: slice) -> None:
+        """Add positions of one stratum and some neurons: x (tokens, these neurons), one at least."""
+        shift = self.shift[neurons].float()
+        for block in x.float().split(_AT_ONCE):
+            power = block - shift
             squares = power * power
-            self.sums[0, :, neurons] += mask @ power
-            self.sums[1, :, neurons] += mask @ squares
+            self._add(0, stratum, neurons, power)
+            self._add(1, stratum, neurons, squares)
             power *= squares
-            self.sums[2, :, neurons] += mask @ power
+            self._add(2, stratum, neurons, power)
             squares *= squares
-            self.sums[3, :, neurons] += mask @ squares
-        for index, mask in enumerate(masks):
-            rows = x[mask > 0]
-            if len(rows):
-                self.minimum[index, neurons] = torch.minimum(self.minimum[index, neurons], rows.amin(0).double())
-                self.maximum[index, neurons] = torch.maximum(self.maximum[index, neurons], rows.amax(0).double())
+            self._add(3, stratum, neurons, squares)
+        self.minimum[stratum, neurons] = torch.minimum(self.minimum[stratum, neurons], x.amin(0).double())
+        self.maximum[stratum, neurons] = torch.maximum(self.maximum[stratum, neurons], x.amax(0).double())
+
+    def _add(self, power: int, stratum: int, neurons: slice, values: Tensor) -> None:
+        self.sums[power, stratum, neurons] += values.sum(0).double()
 
 
 class Moments:
@@ -62,14 +54,16 @@ class Moments:
         self.pre = PowerSums(pre_shift)
         self.post = PowerSums(post_shift)
         self.n = torch.zeros(len(STRATA), dtype=torch.int64)
-        self.n_positive = torch.zeros(len(STRATA), len(pre_shift), dtype=torch.float64, device=pre_shift.device)
+        self.n_positive = torch.zeros(len(STRATA), len(pre_shift), dtype=torch.int64, device=pre_shift.device)
 
     def update(self, pre: Sequence[Tensor], post: Sequence[Tensor], stratum: Tensor) -> None:
         """Add positions: pre and post of each layer (tokens, width), stratum (tokens,)."""
-        masks = torch.nn.functional.one_hot(stratum.long(), len(STRATA)).T.double().contiguous()
-        self.n += masks.sum(1).long().cpu()
-        for layer, (before, after) in enumerate(zip(pre, post, strict=True)):
-            neurons = slice(layer * before.shape[1], (layer + 1) * before.shape[1])
-            self.pre.update(before, masks, neurons)
-            self.post.update(after, masks, neurons)
-            self.n_positive[:, neurons] += (masks.float() @ (before > 0).float()).double()
+        for index in range(len(STRATA)):
+            chosen = (stratum == index).nonzero().squeeze(1)
+            self.n[index] += len(chosen)
+            for layer, (before, after) in enumerate(zip(pre, post, strict=True) if len(chosen) else ()):
+                neurons = slice(layer * before.shape[1], (layer + 1) * before.shape[1])
+                these = before.index_select(0, chosen)
+                self.pre.update(these, index, neurons)
+                self.post.update(after.index_select(0, chosen), index, neurons)
+                self.n_positive[index, neurons] += (these > 0).sum(0)

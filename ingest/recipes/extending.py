@@ -65,7 +65,7 @@ def find_extension(plan: Plan, rows: TokenRows, raw: RawWarehouse) -> Extension 
 
 def finished_run(plan: Plan, raw: RawWarehouse) -> str | None:
     """The finished run that has everything a plan asks for, whether it began anew or extended another one."""
-    free = {"rounds", "place_rows", "bucket_starts"}
+    free = {"rounds", "place_rows", "profile_rows", "bucket_starts"}
     own = json.loads(json.dumps(asdict(plan)))
     for run, text in raw.read("select run, plan::varchar from raw.runs where status = 'finished'").iter_rows():
         before = json.loads(text)
@@ -81,7 +81,7 @@ def _comparable(plan: dict[str, Any], *, without: set[str]) -> dict[str, Any]:
 
 def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenRows) -> Plan | None:
     own = json.loads(json.dumps(asdict(plan)))
-    free = {"rounds", "tokens_fingerprint", "groups_hash", "place_rows", "bucket_starts"}
+    free = {"rounds", "tokens_fingerprint", "groups_hash", "place_rows", "profile_rows", "bucket_starts"}
     if _comparable(own, without=free) != _comparable(before, without=free) or not before["rounds"]:
         return None
     n_before = before["rounds"][-1]
@@ -95,7 +95,14 @@ def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenR
         return None
     rounds = (*before["rounds"], plan.n_rows)
     starts = tuple(before["bucket_starts"])
-    return replace(plan, rounds=rounds, place_rows=before["place_rows"], bucket_starts=starts, parent=run)
+    return replace(
+        plan,
+        rounds=rounds,
+        place_rows=before["place_rows"],
+        profile_rows=before["profile_rows"],
+        bucket_starts=starts,
+        parent=run,
+    )
 
 
 def _with_more_models(plan: Plan, run: str, before: dict[str, Any]) -> Plan | None:
@@ -130,8 +137,8 @@ def inherited_rows(plan: Plan, n_parts: int) -> list[Statement]:
     return []
 
 
-def inherited_pairs(plan: Plan, table: str) -> Statement:
-    """The statement that copies the selections of the parent's pairs to a run with more models."""
+def inherited_closing(plan: Plan, table: str) -> Statement:
+    """The statement that copies a table's rows of the parent's models and pairs to a run with more models."""
     return (
         f"insert into {SCHEMA}.{table} by name select * replace (? as run) from {SCHEMA}.{table} where run = ?",
         [plan.run, plan.parent],

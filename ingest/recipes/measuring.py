@@ -17,6 +17,7 @@ from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.extending import find_extension, finished_run, inherited_rows
 from ingest.recipes.opening import opening_rows
 from ingest.recipes.planning import plan_run, threads_of
+from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import Run
 from ingest.recipes.subjects import Subject, load_subject, shared_vocabulary
 from ingest.runs.state import StateFolder
@@ -64,6 +65,9 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
         planned = replace(planned, plan=extension.plan)
         say(f"going on from run {extension.plan.parent}: only what is new is computed")
     plan = planned.plan
+    profiling = None
+    if rows is not None and study.measure.profile is not None:
+        profiling = Profiling(study, vocabulary, rows, n_rows=plan.profile_rows)
     state = StateFolder(state_folder(raw.path) / plan.run)
     with state.lock():
         stored = raw.read("select status from raw.runs where run = ?", [plan.run])
@@ -75,7 +79,7 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
         if rows is not None:
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")
-            Run(planned, subjects, rows, vocabulary, raw, state, say, extension).measure()
+            Run(planned, subjects, rows, vocabulary, raw, state, say, profiling, extension).measure()
         state.trim(study.measure.keep_state if plan.method is not None else 0.0)
     return plan.run, False
 

@@ -18,9 +18,11 @@ from ingest.corpus.strata import TEXT, Vocabulary, strata
 from ingest.errors import RunFailed
 from ingest.measure.correlation import Shape
 from ingest.measure.moments import Moments, PowerSums
+from ingest.measure.profile import Profile
 from ingest.measure.sketch import bucket_and_sign
 from ingest.measure.units import Place, UnitSums
 from ingest.recipes.accumulators import Accumulators, Hashed
+from ingest.recipes.profiling import Profiling
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, Plan
 from ingest.runs.state import StateFile
@@ -47,9 +49,17 @@ class FusedPass:
     Attributes:
         shapes: of all populations.
         units: sums of standardised activations of all populations.
+        profiles: of the models that are new in this run; none without features.
     """
 
-    def __init__(self, plan: Plan, subjects: Sequence[Subject], rows: TokenRows, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        subjects: Sequence[Subject],
+        rows: TokenRows,
+        vocabulary: Vocabulary,
+        profiling: Profiling | None = None,
+    ) -> None:
         """Put the models on the plan's device.
 
         Args:
@@ -57,8 +67,11 @@ class FusedPass:
             subjects: one per model, and then one per twin, in the plan's order.
             rows: the corpus.
             vocabulary: the models' tokenizer.
+            profiling: classes and features of the corpus; None without profiles.
         """
         self._plan = plan
+        self._profiling = profiling
+        self.profiles: list[Profile] = []
         self._subjects = subjects
         self._rows = rows
         self._vocabulary = vocabulary
@@ -74,6 +87,7 @@ class FusedPass:
         self.units: list[UnitSums] = []
         self._post_shift: list[Tensor] = []
         self._pre_shift: list[Tensor] = []
+        self._pre_scale: list[Tensor] = []
 
     def close(self) -> None:
         """Take the hooks off."""
@@ -106,15 +120,37 @@ class FusedPass:
             for population in self._populations(index):
                 places[population] = at[self._plan.populations[population].site]
             if self._plan.moments and index < len(self._plan.models):
-                self._pre_shift.append(Place.from_pilot([torch.cat(v) for v in zip(*pre, strict=True)]).shift)
+                place = Place.from_pilot([torch.cat(v) for v in zip(*pre, strict=True)])
+                self._pre_shift.append(place.shift)
+                self._pre_scale.append(place.scale)
                 self._post_shift.append(at["mlp"].shift.clone())
         self.units = [UnitSums(places[p], width=shape.width, operand=operand) for p, shape in enumerate(self.shapes)]
+        self._start_profiles()
+
+    def _start_profiles(self) -> None:
+        if self._profiling is None:
+            return
+        self.profiles = [
+            Profile(
+                self._profiling.schemes(),
+                post_shift=self._post_shift[index],
+                pre_shift=self._pre_shift[index],
+                pre_scale=self._pre_scale[index],
+                n_layers=self._subjects[index].sites.n_layers,
+                context=self._plan.context,
+                first_place=self._profiling.first_place,
+            )
+            for index in range(self._plan.inherited, len(self._plan.models))
+        ]
 
     def tensors(self) -> dict[str, Tensor]:
         """Shifts and sums of all populations by name, for a state file."""
         named = {f"units.{p}.{name}": t for p, units in enumerate(self.units) for name, t in units.tensors().items()}
-        for index, (pre, post) in enumerate(zip(self._pre_shift, self._post_shift, strict=True)):
-            named |= {f"shift.{index}.pre": pre, f"shift.{index}.post": post}
+        shifts = zip(self._pre_shift, self._pre_scale, self._post_shift, strict=True)
+        for index, (pre, scale, post) in enumerate(shifts):
+            named |= {f"shift.{index}.pre": pre, f"shift.{index}.scale": scale, f"shift.{index}.post": post}
+        for index, profile in enumerate(self.profiles, start=self._plan.inherited):
+            named |= {f"profile.{index}.{name}": tensor for name, tensor in profile.tensors().items()}
         return named
 
     def load(self, state: StateFile) -> None:
@@ -131,8 +167,17 @@ class FusedPass:
             self._set(self.units, p, units)
         for index in range(len(self._plan.models) if self._plan.moments else 0):
             if f"shift.{index}.pre" in names:
-                self._set(self._pre_shift, index, state.tensor(f"shift.{index}.pre").to(self._plan.device))
-                self._set(self._post_shift, index, state.tensor(f"shift.{index}.post").to(self._plan.device))
+                for values, key in (
+                    (self._pre_shift, "pre"),
+                    (self._pre_scale, "scale"),
+                    (self._post_shift, "post"),
+                ):
+                    self._set(values, index, state.tensor(f"shift.{index}.{key}").to(self._plan.device))
+        self._start_profiles()
+        for index, profile in enumerate(self.profiles, start=self._plan.inherited):
+            for name, tensor in profile.tensors().items():
+                if f"profile.{index}.{name}" in names:
+                    tensor.copy_(state.tensor(f"profile.{index}.{name}"))
 
     @staticmethod
     def _set(values: list[_T], index: int, value: _T) -> None:
@@ -160,6 +205,9 @@ class FusedPass:
             [Moments(*shifts) for shifts in zip(self._pre_shift, self._post_shift, strict=True)] if with_moments else []
         )
         for batch in self._batches(part.rows):
+            classified = None
+            if self._profiling is not None and with_moments:
+                classified = self._profiling.classified(batch.numbers, part.group, self._plan.device)
             z: dict[int, list[Tensor]] = {}
             for index, reader in enumerate(self._readers):
                 mine = [p for p in self._populations(index) if p in wanted]
@@ -168,6 +216,9 @@ class FusedPass:
                 activations: Activations = reader.read(batch.ids)
                 if self._plan.inherited <= index < len(moments):
                     moments[index].update(activations.pre, activations.at["mlp"], batch.stratum)
+                    if classified is not None:
+                        profile = self.profiles[index - self._plan.inherited]
+                        profile.update(activations.pre, activations.at["mlp"], classified)
                 for p in mine:
                     layers = activations.at[self._plan.populations[p].site]  # type: ignore[index]
                     z[p] = self.units[p].standardise(layers, batch.text)
@@ -176,6 +227,8 @@ class FusedPass:
                 sums.update(z, self._hashed(batch, part.group) if sums.is_sketching else None, part.group)
             advance(batch.ids.numel())
         self._refuse_not_finite()
+        for profile in self.profiles if with_moments else ():
+            profile.flush(part.group)
         new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
         return pl.concat([_moment_rows(s, m) for s, m in new]) if new else None
 
@@ -257,7 +310,7 @@ def _moment_rows(subject: Subject, moments: Moments) -> pl.DataFrame:
             "neuron": np.tile(np.arange(d_mlp, dtype=np.uint32), n_layers),
             "stratum": pl.repeat(stratum, n_layers * d_mlp, eager=True),
             "n": pl.repeat(int(moments.n[index]), n_layers * d_mlp, eager=True),
-            "n_positive": moments.n_positive[index].long().cpu().numpy(),
+            "n_positive": moments.n_positive[index].cpu().numpy(),
         }
         for prefix, sums in (("pre", moments.pre), ("post", moments.post)):
             columns |= _power_columns(prefix, sums, index)

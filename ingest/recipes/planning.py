@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ import transformers
 
 from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
-from ingest.errors import InputError
+from ingest.errors import InputError, first_line
 from ingest.measure.correlation import Tile
 from ingest.measure.sketch import bucket_starts
 from ingest.names import GROUPS, Identity
@@ -98,6 +100,22 @@ def _bucket_starts(method: Method | None, rows: TokenRows | None) -> tuple[int, 
     return bucket_starts(np.bincount(rows.groups, minlength=GROUPS).tolist(), method.buckets)
 
 
+def features_identity(study: Study) -> str | None:
+    """What decides the features besides tokenizer and text; None without.
+
+    Raises:
+        InputError: if the user's own features cannot be read.
+    """
+    asked = study.measure.profile
+    if asked is None:
+        return None
+    try:
+        own = (study.folder / asked.csv).expanduser().read_bytes() if asked.csv else b""
+    except OSError as error:
+        raise InputError(f"[measure.features] csv: {asked.csv} cannot be read: {first_line(error)}") from None
+    return json.dumps([asked.sets, asked.min_count, hashlib.sha256(own).hexdigest() if own else None])
+
+
 def plan_run(
     study: Study, vocabulary: Vocabulary, subjects: list[Subject], rows: TokenRows | None, say: Say
 ) -> Planned:
@@ -144,6 +162,8 @@ def plan_run(
         rounds=(n_rows,) if n_rows else (),
         context=context,
         place_rows=min(_PLACE_ROWS, n_rows),
+        features=features_identity(study) if rows is not None else None,
+        profile_rows=n_rows if rows is not None and measure.profile is not None else 0,
         batch_rows=batch,
         dtype=study.device.dtype,
         operand=operand_of(device, method),

@@ -16,17 +16,19 @@ from ingest.measure.candidates import Candidates
 from ingest.names import GROUPS
 from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.accumulators import Accumulators
-from ingest.recipes.extending import Extension, inherited_pairs, inherited_rows, is_one_round
+from ingest.recipes.extending import Extension, inherited_closing, inherited_rows, is_one_round
 from ingest.recipes.opening import now, of_run
 from ingest.recipes.passes import FusedPass
 from ingest.recipes.pilot import candidates_of
 from ingest.recipes.planning import Planned
+from ingest.recipes.profile_rows import Frames, corpus_rows, neuron_rows, sequence_rows
+from ingest.recipes.profiling import Profiling
 from ingest.recipes.selections import Selections
 from ingest.recipes.standing import Standing
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, parts
 from ingest.runs.state import StateFile, StateFolder
-from ingest.tables import MOMENTS, PARTS, SELECTIONS
+from ingest.tables import MOMENTS, PARTS, PROFILES, SELECTIONS
 
 # After these groups of documents the selection is made once more, for the curve over the token budget.
 _BUDGETS = (1, 2, 4, 8)
@@ -51,9 +53,11 @@ class Run:
         raw: RawWarehouse,
         state: StateFolder,
         say: Say,
+        profiling: Profiling | None,
         extension: Extension | None,
     ) -> None:
         """Take what `measure` in measuring.py has made ready; `extension` is the run that this one goes on from."""
+        self._rows, self._profiling = rows, profiling
         self._extension = extension
         self._planned = planned
         self._plan = planned.plan
@@ -62,7 +66,7 @@ class Run:
         self._say = say
         self._parts = parts(planned.plan.rounds, rows.groups)
         twins = [subjects[p.model].twin() for p in planned.plan.populations if p.is_twin]
-        self._work = FusedPass(planned.plan, [*subjects, *twins], rows, vocabulary)
+        self._work = FusedPass(planned.plan, [*subjects, *twins], rows, vocabulary, profiling)
         self._selections: Selections | None = None
 
     def measure(self) -> None:
@@ -208,18 +212,31 @@ class Run:
                     sums.leave_second_half()
                     frames += self._selections.partial(sums, slice(_HALF, GROUPS), self._plan.draws)
             closing = [(name, of_run(self._plan.run, frame)) for name, frame in frames]
+        closing += [(name, of_run(self._plan.run, frame)) for name, frame in self._profile_rows()]
         finish = (
             "update raw.runs set status = 'finished', finished_at = ?, peak_memory = ?, n_candidates = ? where run = ?"
         )
         candidates = sums.mean_candidates if sums is not None else None
         statements = [(finish, [now(), _peak_memory(self._plan.device), candidates, self._plan.run])]
         if self._plan.inherited:
-            statements += [inherited_pairs(self._plan, table.name) for table in SELECTIONS]
+            statements += [inherited_closing(self._plan, table.name) for table in (*SELECTIONS, *PROFILES)]
         self._raw.write(
             closing,
             before=statements,
             wait=self._say,
         )
+
+    def _profile_rows(self) -> Frames:
+        profiling, profiles, inherited = self._profiling, self._work.profiles, self._plan.inherited
+        if profiling is None or not profiles:
+            return
+        query = "select sequence from raw.sequences where run = ?"
+        known = self._raw.read(query, [self._plan.parent])["sequence"] if inherited else pl.Series([], dtype=pl.UInt32)
+        yield from () if inherited else corpus_rows(profiling, profiles)
+        name, sequences = sequence_rows(self._rows, profiles)
+        yield name, sequences.filter(~pl.col("sequence").is_in(known.implode()))
+        for model, profile in zip(self._plan.models[inherited:], profiles, strict=True):
+            yield from neuron_rows(model.name, profile, profiling)
 
 
 def _n_first_round(all_parts: list[Part]) -> int:

@@ -20,6 +20,11 @@ pairs as (
     select * from {{ ref('stg_raw__pairs') }}
 ),
 
+explained as (
+    select * from {{ ref('stg_raw__explained') }}
+    where variable = 'token'
+),
+
 measured as (
     select distinct
         model,
@@ -32,6 +37,12 @@ measured as (
         'moments' as measure,
         run
     from moments
+    union all
+    select distinct
+        model,
+        'features' as measure,
+        run
+    from explained
     union all
     select distinct
         pairs.model,

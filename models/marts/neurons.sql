@@ -9,6 +9,10 @@ universality as (
     where comparison = 'seeds'
 ),
 
+families as (
+    select * from {{ ref('neuron_families') }}
+),
+
 neurons as (
     select
         properties.model,
@@ -49,7 +53,7 @@ neurons as (
         properties.embed_var,
         properties.embed_skew,
         properties.embed_kurt,
-        null::varchar as family,
+        families.family,
         null::varchar as role,
         coalesce(universality.run, properties.moments_run, properties.weights_run) as run,
         properties.moments_run,
@@ -60,6 +64,11 @@ neurons as (
             properties.model = universality.model
             and properties.layer = universality.layer
             and properties.neuron = universality.neuron
+    left join families
+        on
+            properties.model = families.model
+            and properties.layer = families.layer
+            and properties.neuron = families.neuron
     order by properties.model, properties.layer, properties.neuron
 )
 

@@ -27,7 +27,7 @@ def test_power_sums_of_batches_are_those_of_the_whole() -> None:
             here = values[stratum.numpy() == index]
             for power in range(4):
                 expected = ((here - sums.shift.numpy()) ** (power + 1)).sum(0)
-                assert sums.sums[power, index].numpy() == pytest.approx(expected, rel=1e-9, abs=1e-6)
+                assert sums.sums[power, index].numpy() == pytest.approx(expected, rel=1e-6, abs=1e-3)
             assert np.array_equal(sums.minimum[index], here.min(0))
             assert np.array_equal(sums.maximum[index], here.max(0))
 

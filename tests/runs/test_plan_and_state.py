@@ -22,6 +22,7 @@ METHOD = Method("refined", buckets=256, sketch_seed=0, pilot_tokens=64, max_cand
 PLAN = Plan(
     models=MODELS, populations=POPULATIONS, pairs=((0, 1),), depth_window=0.5, moments=True, tokens_fingerprint="f",
     groups_hash="g", tokenizer_hash="t", bucket_starts=(0, 9), rounds=(20,), context=8, place_rows=4, batch_rows=3,
+    features="x", profile_rows=20,
     dtype="float32", operand="float32", device="cpu", threads=1, method=METHOD, tiles_per_pass=(2, 1), draws=2,
     baseline_seed=0, floors=("shift",), halves=False, arithmetic=2, torch_version="1", transformers_version="1",
 )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Sums of activations by class of position: what features explain, without a product per position and feature.
+
+Every position has one class (its token id, the id before it, its place in the row, its document's subset, ...), and a
+feature is a set of classes. Sums are taken by class and multiplied by the table of features afterwards, which is far
+smaller. From a feature's sum follows the variance it explains: within-class sums of squares are the total less the sum
+between classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+HALVES = 2
+
+
+class ClassSums:
+    """Sums of a - shift for one kind of class.
+
+    Attributes:
+        features: by feature, float64 (halves, layers, features, width).
+        kept: by class, for the first classes, float64 (layers, kept, width).
+        counts: positions by class, int64 (halves, classes).
+    """
+
+    def __init__(
+        self, holds: NDArray[np.bool_], *, n_layers: int, width: int, device: str, kept: int | None = None
+    ) -> None:
+        """Start at zero.
+
+        Args:
+            holds: which classes have which features, (classes, features).
+            n_layers: of the model.
+            width: neurons per layer.
+            device: of the activations.
+            kept: classes at the front whose own sums are kept; None for all.
+        """
+        n_classes, n_features = holds.shape
+        kept = n_classes if kept is None else min(kept, n_classes)
+        self._buffer = torch.zeros(n_layers, n_classes, width, device=device)
+        self._table = _sparse(holds, device)
+        self.features = torch.zeros(HALVES, n_layers, n_features, width, dtype=torch.float64, device=device)
+        self.kept = torch.zeros(n_layers, kept, width, dtype=torch.float64, device=device)
+        self.counts = torch.zeros(HALVES, n_classes, dtype=torch.int64, device=device)
+
+    def update(self, layer: int, centred: Tensor, classes: Tensor) -> None:
+        """Add positions of one layer.
+
+        Args:
+            layer: number of the layer.
+            centred: activations less their shift, (tokens, width).
+            classes: of the positions, int64 (tokens,).
+        """
+        self._buffer[layer].index_add_(0, classes, centred)
+
+    def count(self, classes: Tensor, half: int) -> None:
+        """Count positions, once for all layers."""
+        self.counts[half] += torch.bincount(classes, minlength=self.counts.shape[1])
+
+    def flush(self, half: int) -> None:
+        """Book what was added since the last time to a half of the documents; float32 sums stay short."""
+        for layer, sums in enumerate(self._buffer):
+            self.kept[layer] += sums[: self.kept.shape[1]]
+            if self._table is not None:
+                self.features[half, layer] += self._table @ sums
+        self._buffer.zero_()
+
+    def between(self, total: Tensor) -> Tensor:
+        """Sum of squares between the kept classes, and one class of all others; float64 (layers, width).
+
+        With classes that are not kept it is a lower bound of the sum between all classes.
+
+        Args:
+            total: sums of a - shift over all positions, (layers, width).
+        """
+        n = self.counts.sum(0)
+        own, rest = n[: self.kept.shape[1], None].double(), float(n[self.kept.shape[1] :].sum())
+        by_class = (self.kept**2 / own.clamp_min(1.0)).sum(1)
+        others = (total - self.kept.sum(1)) ** 2 / max(rest, 1.0) if rest else 0.0
+        return (by_class + others - total**2 / float(n.sum())).clamp_min(0.0)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name, for a state file; after a flush."""
+        return {"features": self.features, "kept": self.kept, "counts": self.counts}
+
+
+def _sparse(holds: NDArray[np.bool_], device: str) -> Tensor | None:
+    """The table as a sparse matrix (features, classes); None without features."""
+    if not holds.shape[1]:
+        return None
+    table = torch.from_numpy(np.ascontiguousarray(holds.T)).float()
+    with warnings.catch_warnings():
+        # torch calls its sparse rows a beta; products with them are what is used here, and tested.
+        warnings.simplefilter("ignore", UserWarning)
+        return table.to_sparse_csr().to(device)
+
+
+def firing_by_place(pre: Sequence[Tensor], context: int) -> list[Tensor]:
+    """Rows in which each neuron's pre-activation is positive, by place in the row; int64 (context, width) per layer."""
+    return [(values.view(-1, context, values.shape[1]) > 0).sum(0) for values in pre]
+
+
+def mutual_information(firing: Tensor, n_rows: int) -> Tensor:
+    """Mutual information of firing and place in nats, places being equally frequent.
+
+    The mean over places of f_p ln(f_p / f) + (1 - f_p) ln((1 - f_p) / (1 - f)) (Gurnee et al. 2024, appendix on
+    position neurons), with f_p the share of rows in which the neuron fires at p.
+
+    Args:
+        firing: rows in which it fires, int64 (..., context, width).
+        n_rows: rows in all.
+    """
+    at = firing.double() / n_rows
+    everywhere = at.mean(-2, keepdim=True)
+    parts = torch.special.xlogy(at, at / everywhere) + torch.special.xlogy(1 - at, (1 - at) / (1 - everywhere))
+    information: Tensor = parts.nan_to_num(0.0).mean(-2)
+    return information

@@ -1,0 +1,194 @@
+"""Profiles as rows of raw tables, without the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+import torch
+
+from ingest.corpus.store import TokenRows
+from ingest.measure.classes import HALVES
+from ingest.measure.examples import Examples, around_quantiles
+from ingest.measure.profile import Profile
+from ingest.recipes.profiling import PLACE, TOKEN, Profiling
+from ingest.tables import (
+    EXAMPLES,
+    EXPLAINED,
+    FEATURE_COUNTS,
+    FEATURE_SUMS,
+    FEATURES,
+    HISTOGRAMS,
+    RANKED_TOKENS,
+    SEQUENCES,
+    TOKEN_FEATURES,
+    TOKENS,
+)
+
+_TOP_TOKENS = 50
+# A mean of fewer activations says little.
+_LEAST_FOR_MEAN = 5
+_QUANTILES, _PER_QUANTILE = [0.1, 0.5, 0.9], 3
+_LARGEST_INT, _BEYOND = 32_767, -32_768
+_VARIABLES = {(TOKEN, 0): "token", (TOKEN, 1): "previous_token", (PLACE, 0): "position", ("subset", 0): "subset",
+              ("syntax", 0): "syntax"}  # fmt: skip
+
+Frames = Iterator[tuple[str, pl.DataFrame]]
+
+
+def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
+    """Tokens and features, and how often they occur, which is the same for all models."""
+    texts = profiling.texts
+    yield (
+        TOKENS.name,
+        pl.DataFrame(
+            {
+                "token_id": np.arange(len(texts), dtype=np.uint32),
+                "piece": [t.piece for t in texts],
+                "token": [t.text for t in texts],
+                "bytes": [t.data for t in texts],
+                "n": profiling.occurrences().astype(np.uint64),
+            }
+        ),
+    )
+    for source, kind in profiling.kinds.items():
+        features = kind.table.features
+        if features:
+            columns = {
+                "source": [source] * len(features),
+                "place": np.arange(1, len(features) + 1, dtype=np.uint16),
+                "feature": [f.name for f in features],
+                "feature_kind": [f.kind for f in features],
+                "definition": [f.definition for f in features],
+            }
+            yield FEATURES.name, pl.DataFrame(columns)
+    ids, columns_of = np.nonzero(profiling.by_id.holds)
+    names = np.array([f.name for f in profiling.by_id.features], dtype=object)
+    yield TOKEN_FEATURES.name, pl.DataFrame({"feature": names[columns_of].tolist(), "token_id": ids.astype(np.uint32)})
+    for source, lag in profiling.lagged():
+        holds = profiling.schemes()[source, lag].holds
+        for half in range(HALVES):
+            counts = profiles[0].sums[source, lag].counts[half].cpu().numpy()
+            frame = {"place": np.arange(1, holds.shape[1] + 1, dtype=np.uint16), "n_true": counts @ holds}
+            also = [pl.lit(source).alias("source"), pl.lit(lag).alias("lag"), pl.lit(half).alias("half")]
+            yield FEATURE_COUNTS.name, pl.DataFrame(frame).with_columns(*also, pl.lit(int(counts.sum())).alias("n"))
+
+
+def sequence_rows(rows: TokenRows, profiles: list[Profile]) -> tuple[str, pl.DataFrame]:
+    """The rows of the corpus that examples are from."""
+    used = torch.cat([e.rows[e.values > -torch.inf] for p in profiles for e in (*p.top, *p.random)])
+    numbers = np.unique(used.cpu().numpy())
+    middle = np.asarray(rows.documents[numbers, rows.documents.shape[1] // 2])
+    documents = rows.document_table()
+    return SEQUENCES.name, pl.DataFrame(
+        {
+            "sequence": numbers.astype(np.uint32),
+            # A row in whose middle no document is has none (a separator alone).
+            "path": documents["path"].gather(np.maximum(middle, 0)),
+            "subset": documents["subset"].gather(np.maximum(middle, 0)),
+            "token_ids": _lists(np.asarray(rows.ids[numbers]).astype(np.uint32)),
+        }
+    )
+
+
+def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:
+    """Everything that has a row per neuron of one model."""
+    n_layers, width = profile.total.shape
+    neurons = {
+        "model": pl.repeat(model, n_layers * width, eager=True),
+        "layer": np.repeat(np.arange(n_layers, dtype=np.uint16), width),
+        "neuron": np.tile(np.arange(width, dtype=np.uint32), n_layers),
+    }
+    for (source, lag), sums in profile.sums.items():
+        for half in range(HALVES if sums.features.shape[2] else 0):
+            values = sums.features[half].transpose(1, 2).flatten(0, 1).cpu().numpy().astype(np.float32)
+            also = {"source": source, "lag": lag, "half": half}
+            yield FEATURE_SUMS.name, pl.DataFrame(neurons | {"sums": _lists(values)}).with_columns(**_literals(also))
+    for lagged, variable in _VARIABLES.items():
+        if lagged in profile.sums:
+            yield EXPLAINED.name, _explained(neurons, profile, lagged, variable)
+    yield HISTOGRAMS.name, _histograms(neurons, profile)
+    yield EXAMPLES.name, _examples(neurons, "top", profile.top, list(range(profile.top[0].n)), None)
+    n = profile.random[0].n
+    index = around_quantiles(n, _QUANTILES, _PER_QUANTILE)
+    below = [1 - k / max(1, n - 1) for k in index]
+    yield EXAMPLES.name, _examples(neurons, "quantile", profile.random, index, below)
+    yield RANKED_TOKENS.name, _mean_tokens(neurons, profile, profiling)
+
+
+def _literals(values: dict[str, object]) -> dict[str, pl.Expr]:
+    return {name: pl.lit(value) for name, value in values.items()}
+
+
+def _lists(values: np.ndarray) -> pl.Series:
+    """The rows of a matrix as lists."""
+    return pl.Series(values, dtype=pl.Array(pl.Series(values[:0, 0]).dtype, values.shape[1])).arr.to_list()
+
+
+def _explained(neurons: dict[str, object], profile: Profile, lagged: tuple[str, int], variable: str) -> pl.DataFrame:
+    sums = profile.sums[lagged]
+    n_values = int((sums.counts.sum(0) > 0).sum())
+    kept = int((sums.counts.sum(0)[: sums.kept.shape[1]] > 0).sum())
+    information = profile.place_information().flatten().cpu().numpy() if variable == "position" else None
+    return pl.DataFrame(
+        neurons
+        | {
+            "ss_between": profile.between(lagged).flatten().cpu().numpy(),
+            "mutual_information": information
+            if information is not None
+            else pl.Series([None] * profile.total.numel(), dtype=pl.Float64),
+        }
+    ).with_columns(**_literals({"variable": variable, "n_values": kept, "is_complete": kept >= n_values - 1}))
+
+
+def _histograms(neurons: dict[str, object], profile: Profile) -> pl.DataFrame:
+    parts = profile.histograms
+    return pl.DataFrame(
+        neurons
+        | {
+            "lowest": torch.cat([h.lowest for h in parts]).cpu().numpy(),
+            "step": torch.cat([h.step for h in parts]).cpu().numpy(),
+            "counts": _lists(torch.cat([h.counts for h in parts]).cpu().numpy().astype(np.uint32)),
+        }
+    )
+
+
+def _examples(
+    neurons: dict[str, object], choice: str, examples: list[Examples], index: list[int], quantiles: list[float] | None
+) -> pl.DataFrame:
+    by_layer = [each.chosen(index) for each in examples]
+    values, rows, places, windows = (torch.cat(parts).cpu() for parts in zip(*by_layer, strict=True))
+    unit = (windows.abs().nan_to_num(0.0).amax((1, 2)) / _LARGEST_INT).clamp_min(1e-30)
+    scaled = (windows / unit[:, None, None]).round().nan_to_num(_BEYOND).to(torch.int16)
+    frame = pl.DataFrame(
+        neurons
+        | {
+            "sequences": _lists(rows.numpy().astype(np.uint32)),
+            "positions": _lists(places.numpy().astype(np.uint16)),
+            "activations": _lists(values.numpy().astype(np.float32)),
+            "unit": unit.numpy().astype(np.float32),
+            "windows": pl.Series(scaled.numpy(), dtype=pl.Array(pl.Int16, tuple(scaled.shape[1:]))).arr.to_list(),
+        }
+    )
+    also = pl.lit(quantiles, dtype=pl.List(pl.Float32))
+    return frame.with_columns(pl.lit(choice).alias("choice"), also.alias("quantiles"))
+
+
+def _mean_tokens(neurons: dict[str, object], profile: Profile, profiling: Profiling) -> pl.DataFrame:
+    """Tokens with the largest mean post-activation, among those with sums of their own that occur five times."""
+    sums = profile.sums[TOKEN, 0]
+    n_kept = sums.kept.shape[1]
+    n = sums.counts.sum(0)[:n_kept]
+    means = sums.kept / n.clamp_min(1)[None, :, None]
+    means[:, n < _LEAST_FOR_MEAN] = -torch.inf
+    k = min(_TOP_TOKENS, int((n >= _LEAST_FOR_MEAN).sum()))
+    top, classes = means.topk(k, dim=1)
+    ids = torch.from_numpy(profiling.kept_ids(n_kept)).to(classes.device)[classes]
+    values = top + profile.shift[:, None, :]
+    flat = {"token_ids": ids, "amounts": values, "n": n[classes]}
+    types = {"token_ids": np.uint32, "amounts": np.float32, "n": np.uint32}
+    return pl.DataFrame(
+        neurons
+        | {name: _lists(t.transpose(1, 2).flatten(0, 1).cpu().numpy().astype(types[name])) for name, t in flat.items()}
+    ).with_columns(pl.lit("mean_activation").alias("side"))

@@ -1,0 +1,61 @@
+"""The raw contract: every table that the ingest writes into schema `raw`.
+
+Raw tables hold facts (sums, weights, selections by rank), never a threshold or a label: those are SQL in `models/`.
+Every row belongs to a run. Sums are additive over `part`; NULL stands for "was not measured" or "does not exist".
+"""
+
+from __future__ import annotations
+
+from ingest.tables.columns import SCHEMA, Column, Table
+from ingest.tables.pairs import BASELINES, BESTS, PARTIAL_BESTS, PARTNERS, PROBES, SELECTIONS, SITES, TOP_PARTNERS
+from ingest.tables.profiles import (
+    EXAMPLES,
+    EXPLAINED,
+    FEATURE_COUNTS,
+    FEATURE_SUMS,
+    FEATURES,
+    HISTOGRAMS,
+    PROFILES,
+    RANKED_TOKENS,
+    SEQUENCES,
+    TOKEN_FEATURES,
+    TOKENS,
+)
+from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA, VOCABULARY_SUMS, WEIGHTS
+
+TABLES = (RUNS, PARTS, CORPORA, MODELS, PAIRS, MOMENTS, WEIGHTS, VOCABULARY_SUMS, SITES, *SELECTIONS, *PROFILES)
+
+__all__ = [
+    "BASELINES",
+    "BESTS",
+    "CORPORA",
+    "EXAMPLES",
+    "EXPLAINED",
+    "FEATURES",
+    "FEATURE_COUNTS",
+    "FEATURE_SUMS",
+    "HISTOGRAMS",
+    "MODELS",
+    "MOMENTS",
+    "PAIRS",
+    "PARTIAL_BESTS",
+    "PARTNERS",
+    "PARTS",
+    "PROBES",
+    "PROFILES",
+    "RANKED_TOKENS",
+    "RUNS",
+    "SCHEMA",
+    "SELECTIONS",
+    "SEQUENCES",
+    "SITES",
+    "STRATA",
+    "TABLES",
+    "TOKENS",
+    "TOKEN_FEATURES",
+    "TOP_PARTNERS",
+    "VOCABULARY_SUMS",
+    "WEIGHTS",
+    "Column",
+    "Table",
+]
