@@ -2,7 +2,8 @@
 PYTHON ?= python3
 # Where pip gets torch from; set it to a CPU wheel index to avoid gigabytes of CUDA libraries.
 TORCH_INDEX ?=
-PYTEST = .venv/bin/python -m pytest
+# A worker per core, each with one thread; what a file's tests share is made once.
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test check lint bench clean
 

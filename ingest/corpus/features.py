@@ -14,7 +14,7 @@ from ingest.corpus.inventory import token_tests, word_of
 from ingest.corpus.texts import TokenText
 from ingest.errors import InputError, first_line
 
-UNIGRAM, CUSTOM = "unigram", "custom"
+UNIGRAM, SPECIAL, CUSTOM = "unigram", "special", "custom"
 # The share of positions that Gurnee et al. ask of a unigram: 3,000 of 10 million.
 _LEAST_SHARE = 3e-4
 _LEAST_COUNT = 10
@@ -109,7 +109,9 @@ def _unigrams(
         if text and not is_letter:
             n = int((word == number).sum())
             definition = f"the word {text!r} in {n} spelling{'s' if n > 1 else ''}"
-            found.append((Feature(f"{text}_unigram", UNIGRAM, definition), word == number))
+            # What BOS comes before is the start of a row: no word, and not to be taken for one.
+            kind = SPECIAL if special.issuperset(np.flatnonzero(word == number)) else UNIGRAM
+            found.append((Feature(f"{text}_unigram", kind, definition), word == number))
     return found
 
 

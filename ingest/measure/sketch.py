@@ -160,6 +160,22 @@ class SketchedCovariances:
                 sums[group] += (left.index_select(1, i) * right.index_select(1, j)).sum(0).double() / SKETCHES
         return sums
 
+    def block(self, pair: tuple[int, int], i: Tensor, j: Tensor) -> Tensor:
+        """Estimates of `sum z_i z_j` about the means over all groups, float64 (units i, units j)."""
+        estimates = [
+            self._columns(sketch, pair[0], i).T @ self._columns(sketch, pair[1], j) for sketch in range(SKETCHES)
+        ]
+        return torch.stack(estimates).double().mean(0)
+
+    def _columns(self, sketch: int, population: int, units: Tensor) -> Tensor:
+        """Centred sketches of some units, (buckets, units); they are given in ascending order."""
+        width = self._sketches[population].shape.width
+        found = [
+            self._centred(sketch, population, layer).index_select(1, units[units // width == layer] % width)
+            for layer in (units // width).unique().tolist()
+        ]
+        return torch.cat(found, 1)
+
     def _whole(self, sketch: int, population: int, group: int) -> Tensor:
         sketched, spread = self._sketches[population], self._spreads[population]
         layers = range(sketched.shape.n_layers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -54,3 +55,30 @@ def vocabulary_power_sums(directions: Tensor, tokens: Tensor) -> Tensor:
         powers = (cosines, squares, squares * cosines, squares * squares)
         sums[:, start : start + _NEURONS_AT_ONCE] = torch.stack([p.sum(1) for p in powers])
     return sums
+
+
+def extreme_tokens(directions: Tensor, tokens: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Tokens whose logits a unit of each direction raises most, and lowers most.
+
+    Args:
+        directions: one per neuron, (neurons, d_model).
+        tokens: one vector per token of the vocabulary, (d_vocab, d_model).
+        k: tokens at either end; all if there are fewer.
+
+    Returns:
+        Ids and effects of the largest, ids and effects of the smallest, the most extreme first, (neurons, k) each.
+    """
+    found: list[tuple[Tensor, ...]] = []
+    k = min(k, len(tokens))
+    for some in directions.float().split(_NEURONS_AT_ONCE):
+        effects = some @ tokens.float().T
+        largest, smallest = effects.topk(k, dim=1), effects.topk(k, dim=1, largest=False)
+        found.append((largest.indices, largest.values, smallest.indices, smallest.values))
+    top, raised, bottom, lowered = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return top, raised, bottom, lowered
+
+
+def random_directions(n: int, d_model: int, *, is_centred: bool) -> Tensor:
+    """Gaussian directions, float64 (n, d_model), the same at every call; centred where writing weights are."""
+    directions = torch.from_numpy(np.random.default_rng(d_model).standard_normal((n, d_model)))
+    return directions - directions.mean(1, keepdim=True) if is_centred else directions

@@ -75,7 +75,7 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
             return plan.run, True
         if not len(stored):
             copied = inherited_rows(plan, extension.n_parts) if extension is not None else ()
-            raw.write(opening_rows(study, planned, subjects, rows), before=copied)
+            raw.write(opening_rows(study, planned, subjects, vocabulary, rows), before=copied)
         if rows is not None:
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")

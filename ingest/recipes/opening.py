@@ -5,16 +5,30 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+import numpy as np
 import polars as pl
 
 from ingest.corpus.store import TokenRows
+from ingest.corpus.strata import Vocabulary
+from ingest.corpus.texts import token_texts
 from ingest.names import relation
 from ingest.recipes.pairs import both_directions
 from ingest.recipes.planning import Planned
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Plan, parts
 from ingest.study import Study
-from ingest.tables import CORPORA, MODELS, PAIRS, RUNS, SITES, VOCABULARY_SUMS, WEIGHTS
+from ingest.tables import (
+    CORPORA,
+    MODELS,
+    PAIRS,
+    RUNS,
+    SITES,
+    TOKENS,
+    VOCABULARY_NULLS,
+    VOCABULARY_SUMS,
+    VOCABULARY_TOKENS,
+    WEIGHTS,
+)
 
 
 def now() -> datetime:
@@ -23,7 +37,7 @@ def now() -> datetime:
 
 
 def opening_rows(
-    study: Study, planned: Planned, subjects: list[Subject], rows: TokenRows | None
+    study: Study, planned: Planned, subjects: list[Subject], vocabulary: Vocabulary, rows: TokenRows | None
 ) -> list[tuple[str, pl.DataFrame]]:
     """Rows by table name: the run, its models, pairs and corpus, and everything that follows from weights.
 
@@ -31,6 +45,7 @@ def opening_rows(
         study: as it was read.
         planned: what will be computed, and why so.
         subjects: the loaded models, in the plan's order.
+        vocabulary: their tokenizer.
         rows: the corpus, None for a study of weights alone, whose run is finished with these rows.
     """
     plan, method = planned.plan, planned.plan.method
@@ -89,7 +104,24 @@ def opening_rows(
         opening.append((CORPORA.name, pl.DataFrame([corpus])))
     opening.append((WEIGHTS.name, pl.concat([s.weights for s in subjects])))
     opening.append((VOCABULARY_SUMS.name, pl.concat([s.vocabulary_sums for s in subjects])))
+    opening.append((VOCABULARY_NULLS.name, pl.concat([s.vocabulary_nulls for s in subjects])))
+    opening.append((VOCABULARY_TOKENS.name, pl.concat([s.extreme_tokens for s in subjects])))
+    opening.append((TOKENS.name, _token_rows(vocabulary, rows)))
     return [(name, of_run(plan.run, frame)) for name, frame in opening]
+
+
+def _token_rows(vocabulary: Vocabulary, rows: TokenRows | None) -> pl.DataFrame:
+    texts = token_texts(vocabulary)
+    n = None if rows is None else np.bincount(np.asarray(rows.ids).ravel(), minlength=len(texts)).astype(np.uint64)
+    return pl.DataFrame(
+        {
+            "token_id": np.arange(len(texts), dtype=np.uint32),
+            "piece": [t.piece for t in texts],
+            "token": [t.text for t in texts],
+            "bytes": [t.data for t in texts],
+            "n": pl.Series([None] * len(texts), dtype=pl.UInt64) if n is None else n,
+        }
+    )
 
 
 def _model_row(subject: Subject, plan: Plan) -> dict[str, object]:

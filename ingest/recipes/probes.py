@@ -62,8 +62,7 @@ class ProbeBlock:
             x, y = spreads[a], spreads[b]
             scale = (x.sd[i, None] * y.sd[None, j]).cpu()
             exact = (sums.double() / x.n - torch.outer(x.mean[i], y.mean[j])).cpu() / scale
-            grid_i, grid_j = i.repeat_interleave(len(j)), j.repeat(len(i))
-            found = sketched.group_sums((a, b), grid_i, grid_j).sum(0).view(len(i), len(j)).cpu() / x.n / scale
+            found = sketched.block((a, b), i, j).cpu() / x.n / scale
             error = (found - exact)[~(x.is_dead[i, None] | y.is_dead[None, j]).cpu()]
             if len(error):
                 rows.append(

@@ -20,10 +20,9 @@ from ingest.tables import (
     FEATURE_SUMS,
     FEATURES,
     HISTOGRAMS,
-    RANKED_TOKENS,
+    MEAN_TOKENS,
     SEQUENCES,
     TOKEN_FEATURES,
-    TOKENS,
 )
 
 _TOP_TOKENS = 50
@@ -38,20 +37,7 @@ Frames = Iterator[tuple[str, pl.DataFrame]]
 
 
 def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
-    """Tokens and features, and how often they occur, which is the same for all models."""
-    texts = profiling.texts
-    yield (
-        TOKENS.name,
-        pl.DataFrame(
-            {
-                "token_id": np.arange(len(texts), dtype=np.uint32),
-                "piece": [t.piece for t in texts],
-                "token": [t.text for t in texts],
-                "bytes": [t.data for t in texts],
-                "n": profiling.occurrences().astype(np.uint64),
-            }
-        ),
-    )
+    """Features, and how often they occur, which is the same for all models."""
     for source, kind in profiling.kinds.items():
         features = kind.table.features
         if features:
@@ -114,7 +100,7 @@ def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:
     index = around_quantiles(n, _QUANTILES, _PER_QUANTILE)
     below = [1 - k / max(1, n - 1) for k in index]
     yield EXAMPLES.name, _examples(neurons, "quantile", profile.random, index, below)
-    yield RANKED_TOKENS.name, _mean_tokens(neurons, profile, profiling)
+    yield MEAN_TOKENS.name, _mean_tokens(neurons, profile, profiling)
 
 
 def _literals(values: dict[str, object]) -> dict[str, pl.Expr]:
@@ -186,9 +172,9 @@ def _mean_tokens(neurons: dict[str, object], profile: Profile, profiling: Profil
     top, classes = means.topk(k, dim=1)
     ids = torch.from_numpy(profiling.kept_ids(n_kept)).to(classes.device)[classes]
     values = top + profile.shift[:, None, :]
-    flat = {"token_ids": ids, "amounts": values, "n": n[classes]}
-    types = {"token_ids": np.uint32, "amounts": np.float32, "n": np.uint32}
+    flat = {"token_ids": ids, "means": values, "n": n[classes]}
+    types = {"token_ids": np.uint32, "means": np.float32, "n": np.uint32}
     return pl.DataFrame(
         neurons
         | {name: _lists(t.transpose(1, 2).flatten(0, 1).cpu().numpy().astype(types[name])) for name, t in flat.items()}
-    ).with_columns(pl.lit("mean_activation").alias("side"))
+    )

@@ -139,10 +139,6 @@ class Profiling:
         found: NDArray[np.int64] = np.argsort(self.kinds[TOKEN].of_position, kind="stable")[:n]
         return found
 
-    def occurrences(self) -> NDArray[np.int64]:
-        """Positions of each token id in the whole corpus."""
-        return np.bincount(np.asarray(self._rows.ids).ravel(), minlength=len(self.texts))
-
     def schemes(self) -> dict[Lagged, Scheme]:
         """What sums are kept of every kind and lag; beyond a row's ends there is one more class without features."""
         found: dict[Lagged, Scheme] = {}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import torch
 from torch import Tensor, nn
 
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
-from ingest.measure.weights import vocabulary_power_sums, weight_columns
+from ingest.measure.weights import extreme_tokens, random_directions, vocabulary_power_sums, weight_columns
 from ingest.names import Identity
 from ingest.recipes.shapes import ModelShape
 from ingest.study import Model, Study
@@ -22,6 +23,9 @@ from ingest.subject.sites import Sites
 from ingest.subject.tokenizer import load_tokenizer
 
 _PROBE_ROWS, _PROBE_CONTEXT = 2, 64
+_EXTREME_TOKENS = 100
+_RANDOM_DIRECTIONS = 10_000
+_NULL_QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Subject:
         processing: what was folded and centred for the weight statistics.
         weights: rows of `raw.weights` without the run.
         vocabulary_sums: rows of `raw.vocabulary_sums` without the run.
+        extreme_tokens: rows of `raw.vocabulary_tokens` without the run.
+        vocabulary_nulls: rows of `raw.vocabulary_nulls` without the run.
     """
 
     model: Model
@@ -53,6 +59,8 @@ class Subject:
     processing: str
     weights: pl.DataFrame
     vocabulary_sums: pl.DataFrame
+    extreme_tokens: pl.DataFrame
+    vocabulary_nulls: pl.DataFrame
 
     @property
     def shape(self) -> ModelShape:
@@ -122,6 +130,8 @@ def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
         processing=processed.processing,
         weights=_weight_rows(model.name, processed),
         vocabulary_sums=_vocabulary_rows(model.name, processed, vocabulary.size),
+        extreme_tokens=_extreme_rows(model.name, processed, vocabulary.size),
+        vocabulary_nulls=_null_rows(model.name, processed, vocabulary.size, is_centred=sites.norm == "layer"),
     )
 
 
@@ -154,3 +164,31 @@ def _vocabulary_rows(model: str, processed: ProcessedWeights, size: int) -> pl.D
             columns |= {f"sum_{k + 1}": sums[k].numpy() for k in range(4)}
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames)
+
+
+def _extreme_rows(model: str, processed: ProcessedWeights, size: int) -> pl.DataFrame:
+    frames = []
+    tokens = processed.w_u.T[:size].detach()
+    for layer, weights in enumerate(processed.layers):
+        top, raised, bottom, lowered = extreme_tokens(weights.w_out.detach(), tokens, _EXTREME_TOKENS)
+        for side, ids, effects in (("promoted", top, raised), ("suppressed", bottom, lowered)):
+            columns = _neurons(model, layer, len(ids)) | {"side": [side] * len(ids)}
+            lists = {"token_ids": ids.numpy().astype(np.uint32), "effects": effects.numpy()}
+            columns |= {name: pl.Series(values).arr.to_list() for name, values in lists.items()}
+            frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)
+
+
+def _null_rows(model: str, processed: ProcessedWeights, size: int, *, is_centred: bool) -> pl.DataFrame:
+    """What the vocabulary's moments are for random directions: the 99.9% quantile calls few of a thousand special."""
+    tokens = processed.w_u.T[:size].detach()
+    directions = random_directions(_RANDOM_DIRECTIONS, tokens.shape[1], is_centred=is_centred)
+    first, second, third, fourth = vocabulary_power_sums(directions, tokens) / len(tokens)
+    var = second - first**2
+    kurt = (fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4) / var**2
+    rows = [
+        {"model": model, "statistic": name, "quantile": quantile, "value": float(values.quantile(quantile))}
+        for name, values in (("vocab_var", var), ("vocab_kurt", kurt))
+        for quantile in _NULL_QUANTILES
+    ]
+    return pl.DataFrame(rows)

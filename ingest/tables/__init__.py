@@ -15,15 +15,32 @@ from ingest.tables.profiles import (
     FEATURE_SUMS,
     FEATURES,
     HISTOGRAMS,
+    MEAN_TOKENS,
     PROFILES,
-    RANKED_TOKENS,
     SEQUENCES,
     TOKEN_FEATURES,
     TOKENS,
+    VOCABULARY_NULLS,
+    VOCABULARY_TOKENS,
 )
 from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA, VOCABULARY_SUMS, WEIGHTS
 
-TABLES = (RUNS, PARTS, CORPORA, MODELS, PAIRS, MOMENTS, WEIGHTS, VOCABULARY_SUMS, SITES, *SELECTIONS, *PROFILES)
+TABLES = (
+    RUNS,
+    PARTS,
+    CORPORA,
+    MODELS,
+    PAIRS,
+    MOMENTS,
+    WEIGHTS,
+    VOCABULARY_SUMS,
+    SITES,
+    TOKENS,
+    VOCABULARY_NULLS,
+    VOCABULARY_TOKENS,
+    *SELECTIONS,
+    *PROFILES,
+)
 
 __all__ = [
     "BASELINES",
@@ -35,6 +52,7 @@ __all__ = [
     "FEATURE_COUNTS",
     "FEATURE_SUMS",
     "HISTOGRAMS",
+    "MEAN_TOKENS",
     "MODELS",
     "MOMENTS",
     "PAIRS",
@@ -43,7 +61,6 @@ __all__ = [
     "PARTS",
     "PROBES",
     "PROFILES",
-    "RANKED_TOKENS",
     "RUNS",
     "SCHEMA",
     "SELECTIONS",
@@ -54,7 +71,9 @@ __all__ = [
     "TOKENS",
     "TOKEN_FEATURES",
     "TOP_PARTNERS",
+    "VOCABULARY_NULLS",
     "VOCABULARY_SUMS",
+    "VOCABULARY_TOKENS",
     "WEIGHTS",
     "Column",
     "Table",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.tables.columns import NEURON_KEY, RUN, Column, Table
+from ingest.tables.columns import MODEL, NEURON_KEY, RUN, Column, Table
 
 _SOURCE = Column("source", "varchar not null", "what decides the feature: token, subset or syntax of the position")
 _LAG = Column(
@@ -22,7 +22,7 @@ TOKENS = Table(
             "token", "varchar not null", "its bytes as text; a part of a character shows as the replacement character"
         ),
         Column("bytes", "blob not null", "its bytes"),
-        Column("n", "ubigint not null", "positions of the corpus"),
+        Column("n", "ubigint", "positions of the corpus; NULL without one"),
     ),
 )
 
@@ -140,26 +140,45 @@ SEQUENCES = Table(
     ),
 )
 
-RANKED_TOKENS = Table(
-    "ranked_tokens",
-    "One row per run, neuron and side: tokens in their order.",
+MEAN_TOKENS = Table(
+    "mean_tokens",
+    "One row per run and neuron: the tokens with the largest mean post-activation, of those that occur five times.",
+    ("run", "model", "layer", "neuron"),
+    (
+        *NEURON_KEY,
+        Column("token_ids", "uinteger[] not null", "ids, the largest mean first"),
+        Column("means", "float[] not null", "mean post-activations at the token"),
+        Column("n", "uinteger[] not null", "positions behind each mean"),
+    ),
+)
+
+VOCABULARY_TOKENS = Table(
+    "vocabulary_tokens",
+    "One row per run, neuron and side: the tokens whose logits a neuron raises or lowers most.",
     ("run", "model", "layer", "neuron", "side"),
     (
         *NEURON_KEY,
-        Column(
-            "side",
-            "varchar not null",
-            "promoted, suppressed: largest and smallest W_U . w_out; mean_activation: largest mean post-activation",
-        ),
+        Column("side", "varchar not null", "promoted, suppressed: largest and smallest W_U . w_out"),
         Column("token_ids", "uinteger[] not null", "ids, the most extreme first"),
-        Column("amounts", "float[] not null", "logit effects or means"),
-        Column("n", "uinteger[]", "positions behind each mean; NULL for logit effects"),
+        Column("effects", "float[] not null", "W_U . w_out: what one unit of activation adds to the logit"),
+    ),
+)
+
+VOCABULARY_NULLS = Table(
+    "vocabulary_nulls",
+    "One row per run, model, statistic and quantile: moments of cos(W_U, direction) for 10,000 random directions.",
+    ("run", "model", "statistic", "quantile"),
+    (
+        RUN,
+        MODEL,
+        Column("statistic", "varchar not null", "vocab_var or vocab_kurt"),
+        Column("quantile", "double not null", "share of the random directions with a smaller value"),
+        Column("value", "double not null", "of the statistic"),
     ),
 )
 
 # What is written of profiles when a run is finished.
 PROFILES = (
-    TOKENS,
     FEATURES,
     TOKEN_FEATURES,
     FEATURE_COUNTS,
@@ -168,5 +187,5 @@ PROFILES = (
     HISTOGRAMS,
     EXAMPLES,
     SEQUENCES,
-    RANKED_TOKENS,
+    MEAN_TOKENS,
 )

@@ -2,7 +2,7 @@ with
 
 ranked_features as (
     select * from {{ ref('int_ranked_features') }}
-    where family <> 'next_token'
+    where family not in ('next_token', 'row_start')
 ),
 
 explained as (

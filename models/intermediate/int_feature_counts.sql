@@ -20,7 +20,8 @@ halves as (
     group by run, source, place, lag
 ),
 
--- What a feature may make of a neuron; the token that comes next makes nothing of it, but tells what it acts on.
+-- What a feature may make of a neuron. The token that comes next makes nothing of it, but tells what it acts on; a BOS
+-- before it is the second place of the row.
 named as (
     select
         halves.*,
@@ -28,6 +29,7 @@ named as (
         features.feature_kind,
         case
             when halves.lag = -1 then 'next_token'
+            when halves.lag = 1 and features.feature_kind = 'special' then 'row_start'
             when features.feature_kind = 'syntax' then 'syntax'
             when features.feature_kind in ('subset', 'topic') and halves.lag = 0 then 'semantic'
             when halves.lag = 1 then 'previous_token'

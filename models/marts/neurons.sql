@@ -13,6 +13,18 @@ families as (
     select * from {{ ref('neuron_families') }}
 ),
 
+-- The first that holds of prediction, suppression and partition.
+roles as (
+    select
+        model,
+        layer,
+        neuron,
+        min_by(role, list_position(['prediction', 'suppression', 'partition'], role)) as role
+    from {{ ref('neuron_roles') }}
+    where passes
+    group by model, layer, neuron
+),
+
 neurons as (
     select
         properties.model,
@@ -54,7 +66,7 @@ neurons as (
         properties.embed_skew,
         properties.embed_kurt,
         families.family,
-        null::varchar as role,
+        roles.role,
         coalesce(universality.run, properties.moments_run, properties.weights_run) as run,
         properties.moments_run,
         properties.weights_run
@@ -69,6 +81,11 @@ neurons as (
             properties.model = families.model
             and properties.layer = families.layer
             and properties.neuron = families.neuron
+    left join roles
+        on
+            properties.model = roles.model
+            and properties.layer = roles.layer
+            and properties.neuron = roles.neuron
     order by properties.model, properties.layer, properties.neuron
 )
 

@@ -27,19 +27,22 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads; default: all cores")
     parser.add_argument("--tokens", type=int, default=600_000, help="larger size of the demo study")
-    parser.add_argument("--without-paper-scale", action="store_true", help="leave GPT2-small's shape out")
+    parser.add_argument(
+        "--part", choices=("demo", "gpt2_small"), help="only the demo study, or only GPT2-small's shape"
+    )
     given = parser.parse_args()
     machine = _machine()
     with tempfile.TemporaryDirectory() as scratch:
-        demo = demo_shape.run(
-            Path(scratch),
-            tokens=given.tokens,
-            device=given.device,
-            threads=given.threads,
-            say=partial(print, flush=True),
-        )
-        _keep(machine, "demo", demo)
-        if not given.without_paper_scale:
+        if given.part != "gpt2_small":
+            found = demo_shape.run(
+                Path(scratch),
+                tokens=given.tokens,
+                device=given.device,
+                threads=given.threads,
+                say=partial(print, flush=True),
+            )
+            _keep(machine, "demo", found)
+        if given.part != "demo":
             _keep(machine, "gpt2_small", paper_scale.run(Path(scratch), device=given.device))
     print((DOCS / "benchmarks.md").read_text())
 

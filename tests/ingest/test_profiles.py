@@ -203,7 +203,7 @@ def test_examples_are_the_rows_with_the_largest_activations(
 def test_tokens_with_the_largest_means(trained: Ingested, by_hand: ByHand, corpus: TokenRows) -> None:
     found = rows(
         trained.warehouse,
-        "select * from raw.ranked_tokens where model = $model and side = 'mean_activation' order by layer, neuron",
+        "select * from raw.mean_tokens where model = $model order by layer, neuron",
         model=MODEL,
     )
     ids = np.asarray(corpus.ids).ravel()
@@ -212,6 +212,6 @@ def test_tokens_with_the_largest_means(trained: Ingested, by_hand: ByHand, corpu
         row = found.row(neuron, named=True)
         means = np.bincount(ids, by_hand.post[MODEL][:, neuron]) / np.maximum(counts, 1)
         means[counts < 5] = -np.inf
-        assert_close(np.array(row["amounts"]), np.sort(means)[::-1][:50], 1e-4)
-        assert_close(means[row["token_ids"]], np.array(row["amounts"], dtype=np.float64), 1e-4)
+        assert_close(np.array(row["means"]), np.sort(means)[::-1][:50], 1e-4)
+        assert_close(means[row["token_ids"]], np.array(row["means"], dtype=np.float64), 1e-4)
         assert row["n"] == counts[row["token_ids"]].tolist()

@@ -25,6 +25,7 @@ from tests.models.activations import (
     activations,
 )
 from tests.models.raw_pairs import Row, pair_rows
+from tests.models.raw_profiles import profile_rows, vocabulary_rows
 
 D_VOCAB = 11
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
@@ -141,7 +142,8 @@ def _insert(con: duckdb.DuckDBPyConnection, tables: dict[str, list[Row]]) -> Non
 def write(path: Path) -> dict[str, Facts]:
     """Five runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`.
 
-    `first` has the residual stream as well, `second` floors and ranges of groups, `steps` two passes and sketches.
+    `first` has the residual stream as well, `second` floors, ranges of groups and profiles, `steps` two
+    passes and sketches.
     """
     facts = {
         "first": activations("first", ("a", "b", "c"), seed=1),
@@ -163,9 +165,13 @@ def write(path: Path) -> dict[str, Facts]:
             _insert(con, weight_rows(run, known.models, seed=10))
             _insert(con, {"moments": moment_rows(known, range(n_parts)), "sites": site_rows(known, sites)})
             _insert(con, {"parts": part_rows(run, n_parts, how["n_passes"])})
+            _insert(con, vocabulary_rows(run, known.models, 5))
+            if run == "second":
+                _insert(con, profile_rows(known))
             if finished:
                 _insert(con, pair_rows(known, "step" if run == "steps" else "seed", sites))
         _insert(con, {"probes": probe_rows("steps")})
         _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
         _insert(con, weight_rows("weights", ("w",), seed=11))
+        _insert(con, vocabulary_rows("weights", ("w",), None))
     return facts

@@ -1,7 +1,7 @@
 with
 
 raw as (
-    select * from {{ source('raw', 'ranked_tokens') }}
+    select * from {{ source('raw', 'vocabulary_tokens') }}
 ),
 
 typed as (
@@ -12,8 +12,7 @@ typed as (
         neuron::integer as neuron,
         side,
         token_ids::integer[] as token_ids,
-        amounts,
-        n::integer[] as n
+        effects
     from raw
 )
 

@@ -1,0 +1,72 @@
+-- Where is a neuron most active, and at which tokens?
+-- $model: name of a model; without it, the first one with examples
+-- $layer: block, from 0; without it, layer 0
+-- $neuron: entry of the hidden vector, from 0; without it, neuron 0
+-- $n: examples; without it, 10
+with
+
+models as (
+    select min(model) as first_model from marts.neuron_families
+),
+
+tokens as (
+    select
+        model,
+        token_id,
+        token
+    from marts.tokens
+),
+
+examples as (
+    select neuron_examples.*
+    from marts.neuron_examples as neuron_examples
+    cross join models
+    where
+        neuron_examples.model = coalesce($model::varchar, models.first_model)
+        and neuron_examples.layer = coalesce($layer::integer, 0)
+        and neuron_examples.neuron = coalesce($neuron::integer, 0)
+        and neuron_examples.rank <= coalesce($n::integer, 10)
+),
+
+placed as (
+    select
+        model,
+        rank,
+        unnest(token_ids) as token_id,
+        generate_subscripts(token_ids, 1) as place
+    from examples
+),
+
+texts as (
+    select
+        placed.rank,
+        string_agg(tokens.token, '' order by placed.place asc) as context
+    from placed
+    inner join tokens
+        on
+            placed.model = tokens.model
+            and placed.token_id = tokens.token_id
+    group by placed.rank
+),
+
+shown as (
+    select
+        examples.model,
+        examples.layer,
+        examples.neuron,
+        examples.rank,
+        examples.activation,
+        tokens.token,
+        texts.context,
+        examples.path,
+        examples.position
+    from examples
+    inner join tokens
+        on
+            examples.model = tokens.model
+            and examples.token_id = tokens.token_id
+    inner join texts on examples.rank = texts.rank
+)
+
+select * from shown
+order by rank

@@ -1,0 +1,154 @@
+"""Families, features, roles and tokens against numpy on the small warehouse's activations."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.models.activations import NEURONS
+from tests.models.harness import Built, records
+from tests.models.raw_profiles import FEATURES, Array, Profiled, profiled
+
+RUN = "second"
+FAMILY_OF = {"unigram": "unigram", "letter": "alphabet", "topic": "semantic", "subset": "semantic", "syntax": "syntax"}
+
+
+@pytest.fixture(scope="module")
+def known(built: Built) -> Profiled:
+    return profiled(built.facts[RUN])
+
+
+def reduction(values: Array, holds: NDArray[np.bool_]) -> float:
+    return float(1 - (holds.mean() * values[holds].var() + (~holds).mean() * values[~holds].var()) / values.var())
+
+
+def test_every_feature_takes_away_what_it_explains(known: Profiled, con: duckdb.DuckDBPyConnection) -> None:
+    found = records(con, "select * from intermediate.int_feature_scores where run = $run", run=RUN)
+    n_lags = {"token": 3, "subset": 1, "syntax": 2}
+    alive = sum(len(f) * n_lags[s] for s, f in FEATURES.items()) * len(NEURONS) * len(known.post)
+    assert len(found) == alive
+    for row in found:
+        values = known.post[row["model"]][NEURONS.index((row["layer"], row["neuron"]))]
+        holds = known.holds[row["feature"], row["lag"]]
+        if values.std() == 0:
+            assert row["variance_reduction"] is None
+            continue
+        assert row["variance_reduction"] == pytest.approx(reduction(values, holds), abs=1e-6)
+        scores = []
+        for half in (0, 1):
+            chosen, there = known.half == half, known.half != half
+            means = [values[chosen & kind].mean() for kind in (holds, ~holds)]
+            left = values[there] - np.where(holds[there], *means)
+            scores.append(1 - (left**2).sum() / ((values[there] - values[chosen].mean()) ** 2).sum())
+        assert row["heldout_reduction"] == pytest.approx(np.mean(scores), abs=1e-6)
+
+
+def test_the_best_five_features_of_a_neuron(known: Profiled, con: duckdb.DuckDBPyConnection) -> None:
+    kinds = {name: kind for features in FEATURES.values() for name, kind in features}
+    for model, index in (("a", 0), ("b", 6), ("d", 12)):
+        layer, neuron = NEURONS[index]
+        found = records(
+            con,
+            "select * from marts.neuron_features "
+            "where model = $model and layer = $layer and neuron = $neuron order by rank",
+            model=model, layer=layer, neuron=neuron,
+        )  # fmt: skip
+        all_of_them = {key: reduction(known.post[model][index], holds) for key, holds in known.holds.items()}
+        best = sorted(all_of_them.items(), key=lambda item: -item[1])[:5]
+        assert [(row["feature"], row["lag"]) for row in found] == [key for key, _ in best]
+        assert [row["variance_reduction"] for row in found] == pytest.approx([value for _, value in best], abs=1e-6)
+        assert [row["feature_kind"] for row in found] == [kinds[name] for (name, _), _ in best]
+
+
+def test_families_follow_the_rule(known: Profiled, con: duckdb.DuckDBPyConnection) -> None:
+    """By hand with low cut-offs, so that every family is there."""
+    cutoffs = {"unigram": 0.3, "alphabet": 0.3, "previous_token": 0.1, "position": 0.9, "syntax": 0.1, "semantic": 0.1}
+    names = ", ".join(f"{family}_cutoff := {cutoff}" for family, cutoff in cutoffs.items())
+    found = records(con, f"from marts.rule_family({names}, support_cutoff := 0)")
+    scores = records(con, "from intermediate.int_family_scores")
+    order = list(cutoffs)
+    seen = set()
+    for row in found:
+        key = (row["run"], row["model"], row["layer"], row["neuron"])
+        own = [s for s in scores if (s["run"], s["model"], s["layer"], s["neuron"]) == key and s["score"] is not None]
+        judged = {"unigram": "score", "alphabet": "score", "position": "score"}
+        passing = [
+            s for s in own if (s[judged.get(s["family"], "heldout_score")] or -1.0) > cutoffs[s["family"]]
+        ]  # fmt: skip
+        best = max(passing, key=lambda s: (s["score"], -order.index(s["family"])), default=None)
+        dead = known.post[row["model"]][NEURONS.index((row["layer"], row["neuron"]))].std() == 0
+        assert row["family"] == (best["family"] if best else None if dead else "none")
+        assert row["feature"] == (best and best["feature"])
+        seen.add(row["family"])
+    assert seen >= {"unigram", "alphabet", "previous_token", "syntax", "semantic", "none", None}
+
+
+def test_counts_are_those_of_the_families(con: duckdb.DuckDBPyConnection) -> None:
+    families = records(con, "select * from marts.neuron_families where family is not null")
+    for row in records(con, "from marts.family_counts"):
+        members = [f for f in families if (f["model"], f["family"]) == (row["model"], row["family"])]
+        assert (row["n_neurons"], row["n_universal"]) == (len(members), sum(bool(f["is_universal"]) for f in members))
+    totals = records(con, "select model, sum(pct_neurons) as whole from marts.family_counts group by model")
+    assert totals
+    assert [row["whole"] for row in totals] == pytest.approx([100.0] * len(totals))
+    shares = records(con, "select sum(n_neurons) as n from marts.explained_universality")
+    assert shares[0]["n"] == len(families)
+
+
+def test_stability_compares_with_the_best_partner(con: duckdb.DuckDBPyConnection) -> None:
+    families = {
+        (f["model"], f["layer"], f["neuron"]): f["family"] for f in records(con, "from marts.neuron_families")
+    }  # fmt: skip
+    partners = records(con, "select * from marts.neuron_partners where relation = 'seed' and run = $run", run=RUN)
+    for row in records(con, "from marts.family_stability"):
+        pairs = [
+            (
+                families[p["model"], p["layer"], p["neuron"]],
+                families[p["other_model"], p["other_layer"], p["other_neuron"]],
+            )
+            for p in partners
+            if (p["model"], p["other_model"]) == (row["model"], row["other_model"]) and p["other_layer"] is not None
+        ]
+        members = [other for own, other in pairs if own == row["family"] and other is not None]
+        assert (row["n_neurons"], row["n_same"]) == (len(members), members.count(row["family"]))
+
+
+def test_roles_need_kurtosis_and_a_sign(con: duckdb.DuckDBPyConnection) -> None:
+    properties = {(p["model"], p["layer"], p["neuron"]): p for p in records(con, "from marts.neurons")}
+    rows = records(con, "from marts.neuron_roles")
+    assert len(rows) == 3 * len(properties)
+    for row in rows:
+        own = properties[row["model"], row["layer"], row["neuron"]]
+        kurt, skew, var = own["vocab_kurt"], own["vocab_skew"], own["vocab_var"]
+        expected = {
+            "prediction": kurt > 1.8 and skew > 0,
+            "suppression": kurt > 1.8 and skew < 0,
+            "partition": var > 0.04,
+        }
+        assert row["passes"] == expected[row["role"]]
+        assert row["passes_published"] == (row["role"] == "partition" and var > 0.005)
+        passing = [role for role, passes in expected.items() if passes]
+        assert own["role"] == (passing[0] if passing else None)
+
+
+def test_tokens_examples_and_histograms(con: duckdb.DuckDBPyConnection) -> None:
+    where = "where model = 'b' and layer = 1 and neuron = 2"
+    sides: dict[str, list[tuple[object, ...]]] = {}
+    for row in records(con, f"select * from marts.neuron_tokens {where} order by side, rank"):
+        sides.setdefault(row["side"], []).append((row["token"], row["value"], row["n"]))
+    assert sides == {
+        "promoted": [("t4", 0.75, None), ("t2", 0.5, None)], "suppressed": [("t7", -0.25, None)],
+        "mean_activation": [("t3", 2.0, 9), ("t1", 1.5, 7)], "max_activation": [("t1", 4.0, 2)],
+    }  # fmt: skip
+    first, last = (
+        records(con, f"select * from marts.neuron_examples {where} and rank = {rank}")[0] for rank in (1, 52)
+    )
+    assert (first["choice"], first["activation"], first["sequence"], first["token_id"]) == ("top", 4.0, 1, 1)
+    assert first["activations"] == [None] * 16 + [4.0] * 17
+    assert first["token_ids"] == [None] * 16 + [(1 + k) % 11 if k < 10 else None for k in range(17)]
+    assert (last["choice"], last["quantile"], last["path"]) == ("quantile", pytest.approx(0.1), "d3")
+    histogram = records(con, f"select * from marts.neuron_histograms {where}")[0]
+    assert histogram["bin_edges"] == [-1.0, -0.5, 0.0, 0.5]
+    assert (histogram["n_below"], histogram["bin_counts"], histogram["n_above"]) == (1, [2, 3, 4], 5)
