@@ -19,4 +19,4 @@ by_layer as (
 )
 
 select * from by_layer
-order by model, layer, n_neurons desc, family
+order by model asc, layer asc, n_neurons desc, family asc

@@ -20,4 +20,4 @@ means as (
 )
 
 select * from means
-order by model, pct_same desc, family
+order by model asc, pct_same desc, family asc

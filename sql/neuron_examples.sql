@@ -5,10 +5,6 @@
 -- $n: examples; without it, 10
 with
 
-models as (
-    select min(model) as first_model from marts.neuron_families
-),
-
 tokens as (
     select
         model,
@@ -18,14 +14,12 @@ tokens as (
 ),
 
 examples as (
-    select neuron_examples.*
-    from marts.neuron_examples as neuron_examples
-    cross join models
+    select * from marts.neuron_examples
     where
-        neuron_examples.model = coalesce($model::varchar, models.first_model)
-        and neuron_examples.layer = coalesce($layer::integer, 0)
-        and neuron_examples.neuron = coalesce($neuron::integer, 0)
-        and neuron_examples.rank <= coalesce($n::integer, 10)
+        model = coalesce($model::varchar, (select min(known.model) from marts.neuron_families as known))
+        and layer = coalesce($layer::integer, 0)
+        and neuron = coalesce($neuron::integer, 0)
+        and rank <= coalesce($n::integer, 10)
 ),
 
 placed as (

@@ -5,19 +5,13 @@
 -- $n: tokens per side; without it, 10
 with
 
-models as (
-    select min(model) as first_model from marts.models
-),
-
 tokens as (
-    select neuron_tokens.*
-    from marts.neuron_tokens as neuron_tokens
-    cross join models
+    select * from marts.neuron_tokens
     where
-        neuron_tokens.model = coalesce($model::varchar, models.first_model)
-        and neuron_tokens.layer = coalesce($layer::integer, 0)
-        and neuron_tokens.neuron = coalesce($neuron::integer, 0)
-        and neuron_tokens.rank <= coalesce($n::integer, 10)
+        model = coalesce($model::varchar, (select min(known.model) from marts.models as known))
+        and layer = coalesce($layer::integer, 0)
+        and neuron = coalesce($neuron::integer, 0)
+        and rank <= coalesce($n::integer, 10)
 ),
 
 listed as (

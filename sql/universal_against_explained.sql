@@ -18,4 +18,4 @@ listed as (
 )
 
 select * from listed
-order by model, is_universal desc, is_explained desc
+order by model asc, is_universal desc, is_explained desc

@@ -23,11 +23,16 @@ quantiles as (
         model,
         layer,
         count(*)::integer as n_neurons,
-        {% for property in ['vocab_kurt', 'vocab_skew'] -%}
-            {% for share in ['05', '10', '50', '90', '95'] -%}
-                quantile_cont({{ property }}, 0.{{ share }}) as {{ property }}_p{{ share }},
-            {% endfor %}
-        {% endfor -%}
+        quantile_cont(vocab_kurt, 0.05) as vocab_kurt_p05,
+        quantile_cont(vocab_kurt, 0.10) as vocab_kurt_p10,
+        quantile_cont(vocab_kurt, 0.50) as vocab_kurt_p50,
+        quantile_cont(vocab_kurt, 0.90) as vocab_kurt_p90,
+        quantile_cont(vocab_kurt, 0.95) as vocab_kurt_p95,
+        quantile_cont(vocab_skew, 0.05) as vocab_skew_p05,
+        quantile_cont(vocab_skew, 0.10) as vocab_skew_p10,
+        quantile_cont(vocab_skew, 0.50) as vocab_skew_p50,
+        quantile_cont(vocab_skew, 0.90) as vocab_skew_p90,
+        quantile_cont(vocab_skew, 0.95) as vocab_skew_p95,
         any_value(weights_run) as run
     from properties
     group by model, layer
@@ -35,7 +40,19 @@ quantiles as (
 
 profiles as (
     select
-        quantiles.* exclude (run),
+        quantiles.model,
+        quantiles.layer,
+        quantiles.n_neurons,
+        quantiles.vocab_kurt_p05,
+        quantiles.vocab_kurt_p10,
+        quantiles.vocab_kurt_p50,
+        quantiles.vocab_kurt_p90,
+        quantiles.vocab_kurt_p95,
+        quantiles.vocab_skew_p05,
+        quantiles.vocab_skew_p10,
+        quantiles.vocab_skew_p50,
+        quantiles.vocab_skew_p90,
+        quantiles.vocab_skew_p95,
         roles.n_prediction,
         roles.n_suppression,
         100 * roles.n_prediction / quantiles.n_neurons as pct_prediction,

@@ -31,35 +31,42 @@ sequences as (
     select * from {{ ref('stg_raw__sequences') }}
 ),
 
-shown as (
+with_text as (
     select
-        examples.model,
-        examples.layer,
-        examples.neuron,
-        (examples.place + case when examples.choice = 'quantile' then 50 else 0 end)::integer as rank,
-        examples.choice,
-        examples.activation,
-        examples.quantile,
-        examples.sequence,
-        examples.position,
-        sequences.token_ids[examples.position + 1] as token_id,
+        examples.*,
+        sequences.token_ids as row_ids,
         sequences.path,
-        sequences.subset,
-        list_transform(
-            examples.steps::smallint[], lambda step: case when step > -32768 then step * examples.unit end
-        )::float[] as activations,
-        list_transform(
-            range(examples.position - 16, examples.position + 17),
-            lambda place: case
-                when place >= 0 and place < len(sequences.token_ids) then sequences.token_ids[place + 1]
-            end
-        )::integer[] as token_ids,
-        examples.run
+        sequences.subset
     from examples
     inner join sequences
         on
             examples.run = sequences.run
             and examples.sequence = sequences.sequence
+),
+
+shown as (
+    select
+        model,
+        layer,
+        neuron,
+        (place + case when choice = 'quantile' then 50 else 0 end)::integer as rank,
+        choice,
+        activation,
+        quantile,
+        sequence,
+        position,
+        row_ids[position + 1] as token_id,
+        path,
+        subset,
+        list_transform(
+            steps::smallint[], lambda step: case when step > -32768 then step * unit end
+        )::float[] as activations,
+        list_transform(
+            range(position - 16, position + 17),
+            lambda here: case when here >= 0 and here < len(row_ids) then row_ids[here + 1] end
+        )::integer[] as token_ids,
+        run
+    from with_text
 )
 
 select * from shown

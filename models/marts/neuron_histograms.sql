@@ -6,22 +6,25 @@ speaking as (
 ),
 
 histograms as (
-    select
-        histograms.model,
-        histograms.layer,
-        histograms.neuron,
-        list_transform(
-            range(len(histograms.counts) - 1), lambda bin: histograms.lowest + histograms.step * bin
-        ) as bin_edges,
-        histograms.counts[2:len(histograms.counts) - 1]::bigint[] as bin_counts,
-        histograms.counts[1]::bigint as n_below,
-        histograms.counts[len(histograms.counts)]::bigint as n_above,
-        histograms.run
+    select histograms.*
     from {{ ref('stg_raw__histograms') }} as histograms
     inner join speaking
         on
             histograms.run = speaking.run
             and histograms.model = speaking.model
+),
+
+edged as (
+    select
+        model,
+        layer,
+        neuron,
+        list_transform(range(len(counts) - 1), lambda bin: lowest + step * bin) as bin_edges,
+        counts[2:len(counts) - 1]::bigint[] as bin_counts,
+        counts[1]::bigint as n_below,
+        counts[len(counts)]::bigint as n_above,
+        run
+    from histograms
 )
 
-select * from histograms
+select * from edged

@@ -3,7 +3,12 @@
 with
 
 ruled as (
-    select * from marts.rule_role({{ var('role_kurt_cutoff') }}, {{ var('role_var_cutoff') }}, {{ var('role_null_share') }})
+    select *
+    from marts.rule_role(
+        {{ var('role_kurt_cutoff') }},
+        {{ var('role_var_cutoff') }},
+        {{ var('role_null_share') }}
+    )
 )
 
 select * from ruled
