@@ -10,6 +10,7 @@ import pytest
 
 from ingest.recipes.ingest import ingest
 from ingest.study import read_study
+from tests.ingest.by_hand import assert_close
 from tests.support.small_models import CONTEXT, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
@@ -58,6 +59,18 @@ def selected(warehouse: Path, table: str, *, child: bool) -> pl.DataFrame:
     return found.sort([name for name in (*KEY, "kind", "draw") if name in found.columns])
 
 
+def profiled(warehouse: Path, which: str) -> pl.DataFrame:
+    """Of every neuron: the largest activation, the sum of squares between positions, how often it was counted."""
+    return rows(
+        warehouse,
+        "select e.model, e.layer, e.neuron, activations[1] as peak, ss_between as between, list_sum(counts) as n "
+        "from raw.examples as e inner join raw.runs using (run) "
+        "inner join raw.explained using (run, model, layer, neuron) "
+        "inner join raw.histograms using (run, model, layer, neuron) "
+        f"where {which} and choice = 'top' and variable = 'position' order by all",
+    )
+
+
 @pytest.mark.parametrize(
     ("method", "n_models", "n_rows"),
     [("exact", 3, ROWS), ("exact", 2, 2 * ROWS), ("refined", 3, ROWS), ("sketch", 2, 2 * ROWS)],
@@ -75,6 +88,10 @@ def test_an_extended_study_agrees_with_one_begun_anew(
         # With more tokens the groups of the buckets are those of the first run: another sketch, of the same size.
         if method == "exact" or n_models == 3:
             assert (ours["max_corr"] - theirs["max_corr"]).abs().max() < 1e-5  # type: ignore[operator]
+    profiles = [profiled(warehouse, which) for warehouse, which in ((extended, "parent is not null"), (anew, "true"))]
+    assert_close(profiles[0]["peak"], profiles[1]["peak"].to_numpy(), 1e-5)
+    assert_close(profiles[0]["between"], profiles[1]["between"].to_numpy(), 1e-3)
+    assert profiles[0]["n"].equals(profiles[1]["n"])
     for warehouse, which in ((extended, "parent is not null"), (anew, "true")):
         query = f"select sum(n) as n from raw.moments inner join raw.runs using (run) where {which}"
         assert rows(warehouse, query)["n"][0] == n_models * n_rows * CONTEXT * 128
