@@ -20,6 +20,7 @@ from ingest.recipes.costs import forward_rate, measured_rates, seconds
 from ingest.recipes.passes import FusedPass
 from ingest.recipes.pilot import candidates_of
 from ingest.recipes.planning import Planned, plan_run
+from ingest.recipes.profiling import Profiling
 from ingest.recipes.selections import Selections
 from ingest.recipes.shapes import work_of
 from ingest.recipes.subjects import Subject, load_subject, shared_vocabulary
@@ -29,6 +30,8 @@ from ingest.study import Device, Measure, Study, read_study
 from ingest.subject.locate import locate_all
 
 METHODS = ("sketch", "refined", "exact")
+# Power sums alone, and with everything else that is measured of single neurons.
+SINGLE = ("moments", "profile")
 
 
 @dataclass
@@ -64,7 +67,8 @@ def study_of(method: str, *, tokens: int, device: str, threads: int | None) -> S
     """The demo study on the training text with another method."""
     demo = read_study(STUDIES / "demo.toml")
     assert demo.corpus is not None
-    measure = Measure(moments=method == "moments", correlation="off" if method == "moments" else method)  # type: ignore[arg-type]
+    single = method in SINGLE
+    measure = Measure(moments=single, features=method == "profile", correlation="off" if single else method)  # type: ignore[arg-type]
     corpus = demo.corpus.model_copy(update={"part": "train", "tokens": tokens})
     return demo.model_copy(
         update={"corpus": corpus, "measure": measure, "device": Device(name=device, threads=threads)}
@@ -81,7 +85,7 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
         threads: CPU threads.
         say: called with lines for the user.
     """
-    studies = {m: study_of(m, tokens=tokens, device=device, threads=threads) for m in (*METHODS, "moments")}
+    studies = {m: study_of(m, tokens=tokens, device=device, threads=threads) for m in (*METHODS, *SINGLE)}
     demo = studies["exact"]
     if threads is not None:
         torch.set_num_threads(threads)
@@ -95,7 +99,8 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
     timed = {name: Timed() for name in ("forward", *studies)}
     for name, study in studies.items():
         planned = plan_run(study, vocabulary, subjects, rows, say)
-        work = FusedPass(planned.plan, [_copied(s) for s in subjects], rows, vocabulary)
+        profiling = Profiling(study, vocabulary, rows, n_rows=planned.plan.profile_rows) if name == "profile" else None
+        work = FusedPass(planned.plan, [_copied(s) for s in subjects], rows, vocabulary, profiling)
         work.start()
         started = time.perf_counter()
         sums = None
@@ -104,7 +109,7 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
             if name == "refined":
                 sums.candidates = candidates_of(planned, work)
         timed[name].before = time.perf_counter() - started
-        ways[name] = _Way(work, sums, planned, moments=name == "moments")
+        ways[name] = _Way(work, sums, planned, moments=name in SINGLE)
     plan = ways["exact"].planned.plan
     bare = [_copied(s).network.to(plan.device).base_model for s in subjects]
     all_parts = parts(plan.rounds, rows.groups)
