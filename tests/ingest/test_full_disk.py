@@ -26,7 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder / "study.toml",
         [entry(name, name, seed=seed) for seed, name in enumerate("ab")],
         corpus={"source": "python-stdlib", "part": "held-out", "tokens": 600 * CONTEXT, "context": CONTEXT},
-        measure={"baseline": {"draws": 1}},
+        measure={"baseline": {"draws": 1}, "features": False},
         device={"threads": 1, "batch_rows": 300},
     )
 
