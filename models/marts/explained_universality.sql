@@ -18,3 +18,4 @@ counts as (
 )
 
 select * from counts
+order by model, is_universal, is_explained

@@ -20,3 +20,4 @@ counts as (
 )
 
 select * from counts
+order by model, family

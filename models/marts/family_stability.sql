@@ -66,3 +66,4 @@ stability as (
 )
 
 select * from stability
+order by model, other_model, family

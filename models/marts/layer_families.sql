@@ -19,3 +19,4 @@ counts as (
 )
 
 select * from counts
+order by model, layer, family

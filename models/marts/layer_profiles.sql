@@ -72,3 +72,4 @@ profiles as (
 )
 
 select * from profiles
+order by model, layer
