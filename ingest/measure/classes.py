@@ -9,7 +9,6 @@ between classes.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -98,11 +97,6 @@ def _sparse(holds: NDArray[np.bool_], device: str) -> Tensor | None:
         # torch calls its sparse rows a beta; products with them are what is used here, and tested.
         warnings.simplefilter("ignore", UserWarning)
         return table.to_sparse_csr().to(device)
-
-
-def firing_by_place(pre: Sequence[Tensor], context: int) -> list[Tensor]:
-    """Rows in which each neuron's pre-activation is positive, by place in the row; int64 (context, width) per layer."""
-    return [(values.view(-1, context, values.shape[1]) > 0).sum(0) for values in pre]
 
 
 def mutual_information(firing: Tensor, n_rows: int) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ingest.measure.classes import ClassSums, firing_by_place, mutual_information
+from ingest.measure.classes import ClassSums, mutual_information
 from ingest.measure.examples import Examples
 from ingest.measure.histograms import Histograms
 from ingest.names import GROUPS
@@ -102,7 +102,7 @@ class Profile:
 
     def update(self, pre: Sequence[Tensor], post: Sequence[Tensor], batch: Classified) -> None:
         """Add a batch: pre and post of each layer, (tokens, width)."""
-        half = _half(batch.group)
+        half, has_sampled = _half(batch.group), bool(batch.is_sampled.any())
         self.n_rows += len(batch.numbers)
         for lagged, sums in self.sums.items():
             sums.count(batch.classes[lagged], half)
@@ -112,12 +112,11 @@ class Profile:
             for lagged, sums in self.sums.items():
                 sums.update(layer, centred, batch.classes[lagged])
             self.histograms[layer].update(before)
+            self.firing[layer] += (before.view(-1, self._context, before.shape[1]) > 0).sum(0)
             rows = after.view(-1, self._context, after.shape[1])
             self.top[layer].offer(rows, batch.numbers, self._first_place)
-            if batch.is_sampled.any():
+            if has_sampled:
                 self.random[layer].offer(rows[batch.is_sampled], batch.numbers[batch.is_sampled], self._first_place)
-        for layer, firing in enumerate(firing_by_place(pre, self._context)):
-            self.firing[layer] += firing
         self._pending += 1
         if self._pending == _BATCHES:
             self.flush(batch.group)

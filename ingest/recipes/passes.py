@@ -132,7 +132,7 @@ class FusedPass:
             return
         self.profiles = [
             Profile(
-                self._profiling.schemes(),
+                self._profiling.schemes,
                 post_shift=self._post_shift[index],
                 pre_shift=self._pre_shift[index],
                 pre_scale=self._pre_scale[index],

@@ -12,7 +12,7 @@ from ingest.corpus.store import TokenRows
 from ingest.measure.classes import HALVES
 from ingest.measure.examples import Examples, around_quantiles
 from ingest.measure.profile import Profile
-from ingest.recipes.profiling import PLACE, TOKEN, Profiling
+from ingest.recipes.profiling import PLACE, SUBSET, SYNTAX, TOKEN, Profiling
 from ingest.tables import (
     EXAMPLES,
     EXPLAINED,
@@ -30,8 +30,8 @@ _TOP_TOKENS = 50
 _LEAST_FOR_MEAN = 5
 _QUANTILES, _PER_QUANTILE = [0.1, 0.5, 0.9], 3
 _LARGEST_INT, _BEYOND = 32_767, -32_768
-_VARIABLES = {(TOKEN, 0): "token", (TOKEN, 1): "previous_token", (PLACE, 0): "position", ("subset", 0): "subset",
-              ("syntax", 0): "syntax"}  # fmt: skip
+_VARIABLES = {(TOKEN, 0): "token", (TOKEN, 1): "previous_token", (PLACE, 0): "position", (SUBSET, 0): "subset",
+              (SYNTAX, 0): "syntax"}  # fmt: skip
 
 Frames = Iterator[tuple[str, pl.DataFrame]]
 
@@ -53,12 +53,12 @@ def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
     names = np.array([f.name for f in profiling.by_id.features], dtype=object)
     yield TOKEN_FEATURES.name, pl.DataFrame({"feature": names[columns_of].tolist(), "token_id": ids.astype(np.uint32)})
     for source, lag in profiling.lagged():
-        holds = profiling.schemes()[source, lag].holds
+        holds = profiling.schemes[source, lag].holds
         for half in range(HALVES):
             counts = profiles[0].sums[source, lag].counts[half].cpu().numpy()
             frame = {"place": np.arange(1, holds.shape[1] + 1, dtype=np.uint16), "n_true": counts @ holds}
-            also = [pl.lit(source).alias("source"), pl.lit(lag).alias("lag"), pl.lit(half).alias("half")]
-            yield FEATURE_COUNTS.name, pl.DataFrame(frame).with_columns(*also, pl.lit(int(counts.sum())).alias("n"))
+            also = {"source": source, "lag": lag, "half": half, "n": int(counts.sum())}
+            yield FEATURE_COUNTS.name, pl.DataFrame(frame).with_columns(**_literals(also))
 
 
 def sequence_rows(rows: TokenRows, profiles: list[Profile]) -> tuple[str, pl.DataFrame]:

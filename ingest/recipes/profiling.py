@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -139,6 +140,7 @@ class Profiling:
         found: NDArray[np.int64] = np.argsort(self.kinds[TOKEN].of_position, kind="stable")[:n]
         return found
 
+    @cached_property
     def schemes(self) -> dict[Lagged, Scheme]:
         """What sums are kept of every kind and lag; beyond a row's ends there is one more class without features."""
         found: dict[Lagged, Scheme] = {}
@@ -152,10 +154,10 @@ class Profiling:
     def classified(self, numbers: NDArray[np.int64], group: int, device: str) -> Classified:
         """The classes of some rows' positions."""
         classes = {}
-        for name, lag in self.lagged():
-            kind = self.kinds[name]
+        for name, kind in self.kinds.items():
             own = kind.of_position[np.asarray(self._rows.ids[numbers])] if kind.by_id else kind.of_position[numbers]
-            classes[name, lag] = torch.from_numpy(_moved(own, lag, len(kind.table.holds)).ravel()).to(device)
+            for lag in _LAGS[name]:
+                classes[name, lag] = torch.from_numpy(_moved(own, lag, len(kind.table.holds)).ravel()).to(device)
         return Classified(
             torch.from_numpy(numbers).to(device),
             torch.from_numpy(self._is_sampled[numbers]).to(device),

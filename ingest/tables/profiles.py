@@ -5,6 +5,7 @@ from __future__ import annotations
 from ingest.tables.columns import MODEL, NEURON_KEY, RUN, Column, Table
 
 _SOURCE = Column("source", "varchar not null", "what decides the feature: token, subset or syntax of the position")
+_PLACE = Column("place", "usmallint not null", "entry of the source's arrays in raw.feature_sums, from 1")
 _LAG = Column(
     "lag", "tinyint not null", "positions between feature and activation: 0 the same, 1 the one before, -1 the next"
 )
@@ -33,7 +34,7 @@ FEATURES = Table(
     (
         RUN,
         _SOURCE,
-        Column("place", "usmallint not null", "entry of the source's arrays in raw.feature_sums, from 1"),
+        _PLACE,
         Column("feature", "varchar not null", "name"),
         Column("feature_kind", "varchar not null", "unigram, letter, suffix, topic, subset, syntax, ..."),
         Column("definition", "varchar not null", "what it means"),
@@ -58,7 +59,7 @@ FEATURE_COUNTS = Table(
     (
         RUN,
         _SOURCE,
-        Column("place", "usmallint not null", "entry of the source's arrays in raw.feature_sums, from 1"),
+        _PLACE,
         _LAG,
         _HALF,
         Column("n_true", "ubigint not null", "positions with the feature"),

@@ -34,7 +34,7 @@
         from {{ ref('int_family_scores') }} as scores
         inner join asked on scores.family = asked.family
     ),
-    chosen as (
+    gathered as (
         select
             run,
             model,
@@ -50,6 +50,12 @@
             max(score) as largest_score
         from judged
         group by run, model, layer, neuron
+    ),
+    chosen as (
+        select
+            *,
+            list_filter(ranked, lambda each: each.feature is distinct from families[1].feature)[1] as runner_up
+        from gathered
     )
     select
         chosen.run,
@@ -65,15 +71,9 @@
         chosen.families[1].strength as strength,
         chosen.families[1].heldout_strength as heldout_strength,
         coalesce(len(chosen.families), 0) as n_families,
-        list_filter(
-            chosen.ranked, lambda each: each.feature is distinct from chosen.families[1].feature
-        )[1].family as runner_up_family,
-        list_filter(
-            chosen.ranked, lambda each: each.feature is distinct from chosen.families[1].feature
-        )[1].feature as runner_up_feature,
-        list_filter(
-            chosen.ranked, lambda each: each.feature is distinct from chosen.families[1].feature
-        )[1].score as runner_up_strength,
+        chosen.runner_up.family as runner_up_family,
+        chosen.runner_up.feature as runner_up_feature,
+        chosen.runner_up.score as runner_up_strength,
         chosen.largest_score,
         supports.support
     from chosen
