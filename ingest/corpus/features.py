@@ -125,8 +125,6 @@ def read_custom(file: Path, texts: Sequence[TokenText]) -> list[tuple[Feature, l
     """
     try:
         rows = pl.read_csv(file, infer_schema=False)
-    except FileNotFoundError:
-        raise InputError(f"[measure.features] csv: there is no file {file}") from None
     except (pl.exceptions.PolarsError, OSError) as error:
         raise InputError(f"[measure.features] csv: {file} cannot be read as CSV: {first_line(error)}") from None
     for column in ("feature", "token"):

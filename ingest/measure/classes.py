@@ -9,6 +9,7 @@ between classes.
 from __future__ import annotations
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -16,6 +17,63 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 HALVES = 2
+
+
+@dataclass(frozen=True)
+class Present:
+    """The classes of a batch's positions.
+
+    Attributes:
+        of_position: entry of `classes`, int64 (tokens,).
+        classes: those that occur, ascending, int64 (present,).
+        n_kept: how many of them, at the front, have sums of their own.
+        holds: which of them have which features, sparse (features, present); None without features.
+    """
+
+    of_position: Tensor
+    classes: Tensor
+    n_kept: int
+    holds: Tensor | None
+
+
+class Scheme:
+    """One kind of class: which classes have which features, and how many keep sums of their own.
+
+    Attributes:
+        holds: bool (classes, features).
+        kept: classes at the front with sums of their own.
+    """
+
+    def __init__(self, holds: NDArray[np.bool_], kept: int) -> None:
+        """Take the table of features."""
+        self.holds, self.kept = holds, kept
+        self._features = [np.flatnonzero(row) for row in holds]
+        self._counts = np.array([len(found) for found in self._features])
+
+    def present(self, classes: NDArray[np.integer], device: str) -> Present:
+        """What a batch has to be summed by, from the class of every position (tokens,)."""
+        found, of_position = np.unique(classes, return_inverse=True)
+        return Present(
+            torch.from_numpy(of_position.astype(np.int64)).to(device),
+            torch.from_numpy(found.astype(np.int64)).to(device),
+            int((found < self.kept).sum()),
+            self._table(found, device) if self.holds.shape[1] else None,
+        )
+
+    def _table(self, found: NDArray[np.integer], device: str) -> Tensor:
+        columns = np.repeat(np.arange(len(found)), self._counts[found])
+        features = np.concatenate([self._features[number] for number in found])
+        order = np.argsort(features, kind="stable")
+        starts = np.searchsorted(features[order], np.arange(self.holds.shape[1] + 1))
+        with warnings.catch_warnings():
+            # torch calls its sparse rows a beta; products with them are what is used here, and tested.
+            warnings.simplefilter("ignore", UserWarning)
+            return torch.sparse_csr_tensor(
+                torch.from_numpy(starts),
+                torch.from_numpy(columns[order]),
+                torch.ones(len(order)),
+                (self.holds.shape[1], len(found)),
+            ).to(device)
 
 
 class ClassSums:
@@ -27,47 +85,39 @@ class ClassSums:
         counts: positions by class, int64 (halves, classes).
     """
 
-    def __init__(
-        self, holds: NDArray[np.bool_], *, n_layers: int, width: int, device: str, kept: int | None = None
-    ) -> None:
+    def __init__(self, scheme: Scheme, *, n_layers: int, width: int, device: str) -> None:
         """Start at zero.
 
         Args:
-            holds: which classes have which features, (classes, features).
+            scheme: its classes and features.
             n_layers: of the model.
             width: neurons per layer.
             device: of the activations.
-            kept: classes at the front whose own sums are kept; None for all.
         """
-        n_classes, n_features = holds.shape
-        kept = n_classes if kept is None else min(kept, n_classes)
-        self._buffer = torch.zeros(n_layers, n_classes, width, device=device)
-        self._table = _sparse(holds, device)
+        n_classes, n_features = scheme.holds.shape
         self.features = torch.zeros(HALVES, n_layers, n_features, width, dtype=torch.float64, device=device)
-        self.kept = torch.zeros(n_layers, kept, width, dtype=torch.float64, device=device)
+        self.kept = torch.zeros(n_layers, scheme.kept, width, dtype=torch.float64, device=device)
         self.counts = torch.zeros(HALVES, n_classes, dtype=torch.int64, device=device)
 
-    def update(self, layer: int, centred: Tensor, classes: Tensor) -> None:
+    def update(self, layer: int, centred: Tensor, present: Present, half: int) -> None:
         """Add positions of one layer.
 
         Args:
             layer: number of the layer.
             centred: activations less their shift, (tokens, width).
-            classes: of the positions, int64 (tokens,).
+            present: classes of the positions.
+            half: of the documents.
         """
-        self._buffer[layer].index_add_(0, classes, centred)
+        sums = torch.zeros(len(present.classes), centred.shape[1], device=centred.device)
+        sums.index_add_(0, present.of_position, centred)
+        if present.holds is not None:
+            self.features[half, layer] += present.holds @ sums
+        if n := present.n_kept:
+            self.kept[layer].index_add_(0, present.classes[:n], sums[:n].double())
 
-    def count(self, classes: Tensor, half: int) -> None:
+    def count(self, present: Present, half: int) -> None:
         """Count positions, once for all layers."""
-        self.counts[half] += torch.bincount(classes, minlength=self.counts.shape[1])
-
-    def flush(self, half: int) -> None:
-        """Book what was added since the last time to a half of the documents; float32 sums stay short."""
-        for layer, sums in enumerate(self._buffer):
-            self.kept[layer] += sums[: self.kept.shape[1]]
-            if self._table is not None:
-                self.features[half, layer] += self._table @ sums
-        self._buffer.zero_()
+        self.counts[half].index_add_(0, present.classes, torch.bincount(present.of_position))
 
     def between(self, total: Tensor) -> Tensor:
         """Sum of squares between the kept classes, and one class of all others; float64 (layers, width).
@@ -84,19 +134,8 @@ class ClassSums:
         return (by_class + others - total**2 / float(n.sum())).clamp_min(0.0)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything by name, for a state file; after a flush."""
+        """Everything by name, for a state file."""
         return {"features": self.features, "kept": self.kept, "counts": self.counts}
-
-
-def _sparse(holds: NDArray[np.bool_], device: str) -> Tensor | None:
-    """The table as a sparse matrix (features, classes); None without features."""
-    if not holds.shape[1]:
-        return None
-    table = torch.from_numpy(np.ascontiguousarray(holds.T)).float()
-    with warnings.catch_warnings():
-        # torch calls its sparse rows a beta; products with them are what is used here, and tested.
-        warnings.simplefilter("ignore", UserWarning)
-        return table.to_sparse_csr().to(device)
 
 
 def mutual_information(firing: Tensor, n_rows: int) -> Tensor:

@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ingest.measure.classes import ClassSums, mutual_information
+from ingest.measure.classes import ClassSums, Present, Scheme, mutual_information
 from ingest.measure.examples import Examples
 from ingest.measure.histograms import Histograms
 from ingest.names import GROUPS
 
 TOP_EXAMPLES, RANDOM_ROWS = 50, 64
-# float32 sums by class are booked in float64 after so many batches.
-_BATCHES = 64
 
 # A kind of class and how many positions before (or, if negative, after) the activation it is looked at.
 Lagged = tuple[str, int]
@@ -30,22 +26,14 @@ class Classified:
     Attributes:
         numbers: of the rows in the corpus, int64 (rows,).
         is_sampled: rows that random examples are taken from, bool (rows,).
-        classes: by kind and lag, int64 (rows * context,).
+        classes: by kind and lag.
         group: of documents.
     """
 
     numbers: Tensor
     is_sampled: Tensor
-    classes: Mapping[Lagged, Tensor]
+    classes: Mapping[Lagged, Present]
     group: int
-
-
-@dataclass(frozen=True)
-class Scheme:
-    """One kind of class at one lag: which classes have which features, and how many keep sums of their own."""
-
-    holds: NDArray[np.bool_]
-    kept: int
 
 
 class Profile:
@@ -88,7 +76,7 @@ class Profile:
         self.shift = post_shift.float().view(n_layers, width)
         self._context, self._first_place = context, first_place
         self.sums = {
-            lagged: ClassSums(scheme.holds, n_layers=n_layers, width=width, device=device, kept=scheme.kept)
+            lagged: ClassSums(scheme, n_layers=n_layers, width=width, device=device)
             for lagged, scheme in schemes.items()
         }
         by_layer = zip(pre_shift.view(n_layers, width), pre_scale.view(n_layers, width), strict=True)
@@ -98,7 +86,6 @@ class Profile:
         self.total = torch.zeros(n_layers, width, dtype=torch.float64, device=device)
         self.firing = torch.zeros(n_layers, context, width, dtype=torch.int64, device=device)
         self.n_rows = torch.zeros(1, dtype=torch.int64)
-        self._pending = 0
 
     def update(self, pre: Sequence[Tensor], post: Sequence[Tensor], batch: Classified) -> None:
         """Add a batch: pre and post of each layer, (tokens, width)."""
@@ -110,22 +97,13 @@ class Profile:
             centred = after.float() - self.shift[layer]
             self.total[layer] += centred.sum(0).double()
             for lagged, sums in self.sums.items():
-                sums.update(layer, centred, batch.classes[lagged])
+                sums.update(layer, centred, batch.classes[lagged], half)
             self.histograms[layer].update(before)
             self.firing[layer] += (before.view(-1, self._context, before.shape[1]) > 0).sum(0)
             rows = after.view(-1, self._context, after.shape[1])
             self.top[layer].offer(rows, batch.numbers, self._first_place)
             if has_sampled:
                 self.random[layer].offer(rows[batch.is_sampled], batch.numbers[batch.is_sampled], self._first_place)
-        self._pending += 1
-        if self._pending == _BATCHES:
-            self.flush(batch.group)
-
-    def flush(self, group: int) -> None:
-        """Book what is pending, all of one group of documents."""
-        for sums in self.sums.values():
-            sums.flush(_half(group))
-        self._pending = 0
 
     def between(self, lagged: Lagged) -> Tensor:
         """Sum of squares of the post-activation between classes, float64 (layers, width)."""
@@ -136,7 +114,7 @@ class Profile:
         return mutual_information(self.firing, int(self.n_rows))
 
     def tensors(self) -> dict[str, Tensor]:
-        """Everything by name, for a state file; after a flush."""
+        """Everything by name, for a state file."""
         named = {"total": self.total, "firing": self.firing, "n_rows": self.n_rows}
         for (kind, lag), sums in self.sums.items():
             named |= {f"{kind}.{lag}.{name}": tensor for name, tensor in sums.tensors().items()}

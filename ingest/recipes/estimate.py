@@ -13,18 +13,10 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ingest.allocator import keep_freed_memory
 from ingest.errors import InputError
 from ingest.measure.correlation import Shape
-from ingest.recipes.costs import (
-    H200,
-    H200_HALF_FORWARD,
-    Rates,
-    Work,
-    choose_method,
-    forward_rate,
-    measured_rates,
-    seconds,
-)
-from ingest.recipes.memory import Share, fits, limit, share_memory, tile_bytes
+from ingest.recipes.costs import Work, choose_method, seconds
+from ingest.recipes.memory import Share, limit, passes_needed, share_memory, tile_bytes
 from ingest.recipes.planning import batch_rows, device_of, model_pairs, threads_of
+from ingest.recipes.rates import H200, H200_HALF_FORWARD, Rates, forward_rate, measured_rates
 from ingest.recipes.shapes import ModelShape, populations_of, shape_from_config, work_of
 from ingest.runs.plan import Method
 from ingest.study import Study
@@ -33,8 +25,9 @@ from ingest.subject.locate import config_folder, context_of, read_config
 _H200_BYTES = 139 * 1024**3
 _USABLE = 0.75
 _DEFAULT_CONTEXT = 512
-# Bytes in the warehouse per neuron, with its marts, and per neuron and partner model: measured on the demo study.
-_PER_NEURON, _PER_PARTNER = 4_600, 2_500
+# Bytes in the warehouse, with its marts, per neuron, per neuron and partner model, and per neuron with a profile:
+# measured on the demo study.
+_PER_NEURON, _PER_PARTNER, _PER_PROFILE = 4_600, 2_500, 18_000
 _UNITS = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -93,17 +86,15 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     room = (has - networks) * devices
     rows = batch_rows(study, work, device, context, has)
 
-    def is_possible(method: Method) -> bool:
-        return fits(study, work, method, batch_tokens=rows * context, room=room)
+    def passes_of(method: Method) -> int | None:
+        return passes_needed(study, work, method, batch_tokens=rows * context, room=room)
 
-    asked = choose_method(work, study.measure, device, threads, is_possible) if all_pairs else (None, "no pairs")
+    asked = choose_method(work, study.measure, device, threads, passes_of) if all_pairs else (None, "no pairs")
     method, reason = asked
     share = share_memory(study, work, method, batch_tokens=rows * context, room=room)
     h200 = H200 if study.device.dtype == "float32" else replace(H200, forward=H200_HALF_FORWARD)
     rates = h200 if machine == "h200" else _rates_here(study, models, folders, work, (rows, context))
-    found: dict[str, float] = {"forward": work.n_tokens * work.forward_flops / rates.forward}
-    if method is not None:
-        found = seconds(work, method, rates, n_passes=len(share.passes))
+    found = seconds(work, method, rates, n_passes=len(share.passes))
     alone = {name: t / (1 if name == "forward" else devices) for name, t in found.items()}
     neurons = sum(m.n_layers * m.d_mlp for m in models)
     directed = sum(work.shapes[p].n_units for pair in all_pairs for p in pair)
@@ -117,7 +108,7 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
         seconds=alone,
         device_bytes=share.memory // devices + networks,
         state_bytes=exact + sketches,
-        warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed,
+        warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
     )
 
 

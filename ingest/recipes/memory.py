@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psutil
 import torch
@@ -19,6 +19,8 @@ from ingest.tables import TOP_PARTNERS
 
 _SHARE = 0.75
 _FLOAT = 4
+# Selecting from one tile takes a handful of matrices of its size.
+_WORKING = 6
 
 
 def limit(gb: float | None, device: str) -> int:
@@ -50,7 +52,7 @@ def batch_tokens(work: Work, room: int, *, most: int) -> int:
 
 
 def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
-    """Bytes that a run holds besides the exact sums of tiles.
+    """Bytes that a run holds besides profiles and the exact sums of tiles.
 
     Args:
         work: shapes of the study.
@@ -66,9 +68,20 @@ def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
     selected = sum((12 * 2 * TOP_PARTNERS + 8 * (work.draws + 2)) * (units[a] + units[b]) for a, b in pairs)
     each = (method.max_candidates or 0) if method.name == "refined" else FOLLOWED if method.name == "exact" else 0
     followed = sum((_FLOAT * 2 * GROUPS + 16) * each * (units[a] + units[b]) for a, b in pairs)
-    # Selecting from one tile takes a handful of matrices of its size.
-    working = 6 * max((tile_bytes(tile, shapes, halves=False) for tile in work.tiles), default=0)
+    working = _WORKING * max((tile_bytes(tile, shapes, halves=False) for tile in work.tiles), default=0)
     return batch + sums + within + sketches + selected + followed + working
+
+
+def with_small_tiles(work: Work, room: int) -> Work:
+    """The same work with tiles cut at the partner's layers until one, and what selecting from it takes, fit in room."""
+    tiles = []
+    for tile in work.tiles:
+        whole = (_WORKING + 2) * tile_bytes(tile, work.shapes, halves=False)
+        pieces = min(tile.last - tile.first, max(1, -(-whole // max(room, 1))))
+        layers = -(-(tile.last - tile.first) // pieces)
+        firsts = range(tile.first, tile.last, layers)
+        tiles += [replace(tile, first=first, last=min(first + layers, tile.last)) for first in firsts]
+    return replace(work, tiles=tuple(tiles))
 
 
 @dataclass(frozen=True)
@@ -99,17 +112,21 @@ def share_memory(study: Study, work: Work, method: Method | None, *, batch_token
     Raises:
         InputError: if it does not fit.
     """
-    if method is None:
-        return Share([[]], [], 0)
-    standing = standing_bytes(work, method, batch_tokens=batch_tokens)
+    standing = work.profile_bytes
+    if method is not None and method.name == "exact":
+        others = standing_bytes(replace(work, tiles=()), method, batch_tokens=batch_tokens)
+        work = with_small_tiles(work, room - standing - others)
+    if method is not None:
+        standing += standing_bytes(work, method, batch_tokens=batch_tokens)
     left = room - standing
     halves = "split-half" in study.measure.validation
     if left < 0:
         raise InputError(
-            f"sketches, selections and one batch need {standing / 1e9:.3g} GB and {room / 1e9:.3g} are allowed: lower "
-            "[measure.sketch] buckets or [device] batch_rows, take fewer models, or raise [device] memory"
+            f"profiles ({work.profile_bytes / 1e9:.3g} GB), sketches, selections and one batch need "
+            f"{standing / 1e9:.3g} GB and {room / 1e9:.3g} are allowed: set [measure] features = false, "
+            "lower [measure.sketch] buckets or [device] batch_rows, take fewer models, or raise [device] memory"
         )
-    if method.name == "sketch":
+    if method is None or method.name == "sketch":
         return Share([[]], [], standing)
     spread = passes(work.tiles, work.shapes, left, halves=halves and method.name == "exact")
     most = max(sum(tile_bytes(t, work.shapes, halves=halves and method.name == "exact") for t in p) for p in spread)
@@ -135,7 +152,7 @@ def passes(tiles: Sequence[Tile], shapes: Sequence[Shape], room: int, *, halves:
         size = tile_bytes(tile, shapes, halves=halves)
         if size > room:
             raise InputError(
-                f"the sums of one layer against a partner model need {size / 1e9:.3g} GB and {max(room, 0) / 1e9:.3g} "
+                f"the sums of a layer against its partner need {size / 1e9:.3g} GB and {max(room, 0) / 1e9:.3g} "
                 'are left of the memory allowed: raise [device] memory, or set correlation = "sketch"'
             )
         if held + size > room and found[-1]:
@@ -146,10 +163,9 @@ def passes(tiles: Sequence[Tile], shapes: Sequence[Shape], room: int, *, halves:
     return found
 
 
-def fits(study: Study, work: Work, method: Method, *, batch_tokens: int, room: int) -> bool:
-    """Whether a method can be run in that room."""
+def passes_needed(study: Study, work: Work, method: Method, *, batch_tokens: int, room: int) -> int | None:
+    """Passes over the text that a method takes in that room; None where it does not fit."""
     try:
-        share_memory(study, work, method, batch_tokens=batch_tokens, room=room)
+        return len(share_memory(study, work, method, batch_tokens=batch_tokens, room=room).passes)
     except InputError:
-        return False
-    return True
+        return None

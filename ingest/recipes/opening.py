@@ -24,6 +24,7 @@ from ingest.tables import (
     RUNS,
     SITES,
     TOKENS,
+    VOCABULARY_HISTOGRAMS,
     VOCABULARY_NULLS,
     VOCABULARY_SUMS,
     VOCABULARY_TOKENS,
@@ -105,6 +106,7 @@ def opening_rows(
     opening.append((WEIGHTS.name, pl.concat([s.weights for s in subjects])))
     opening.append((VOCABULARY_SUMS.name, pl.concat([s.vocabulary_sums for s in subjects])))
     opening.append((VOCABULARY_NULLS.name, pl.concat([s.vocabulary_nulls for s in subjects])))
+    opening.append((VOCABULARY_HISTOGRAMS.name, pl.concat([s.effect_histograms for s in subjects])))
     opening.append((VOCABULARY_TOKENS.name, pl.concat([s.extreme_tokens for s in subjects])))
     opening.append((TOKENS.name, _token_rows(vocabulary, rows)))
     return [(name, of_run(plan.run, frame)) for name, frame in opening]

@@ -227,8 +227,6 @@ class FusedPass:
                 sums.update(z, self._hashed(batch, part.group) if sums.is_sketching else None, part.group)
             advance(batch.ids.numel())
         self._refuse_not_finite()
-        for profile in self.profiles if with_moments else ():
-            profile.flush(part.group)
         new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
         return pl.concat([_moment_rows(s, m) for s, m in new]) if new else None
 

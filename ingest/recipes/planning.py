@@ -19,7 +19,7 @@ from ingest.measure.correlation import Tile
 from ingest.measure.sketch import bucket_starts
 from ingest.names import GROUPS, Identity
 from ingest.recipes.costs import Work, choose_method
-from ingest.recipes.memory import batch_tokens, fits, limit, share_memory
+from ingest.recipes.memory import batch_tokens, limit, passes_needed, share_memory
 from ingest.recipes.pairs import chosen_pairs
 from ingest.recipes.shapes import populations_of, work_of
 from ingest.recipes.subjects import Subject
@@ -141,10 +141,10 @@ def plan_run(
     room = limit(study.device.memory, device)
     batch = batch_rows(study, work, device, context, room)
 
-    def is_possible(method: Method) -> bool:
-        return fits(study, work, method, batch_tokens=batch * context, room=room)
+    def passes_of(method: Method) -> int | None:
+        return passes_needed(study, work, method, batch_tokens=batch * context, room=room)
 
-    method, reason = choose_method(work, measure, device, threads, is_possible) if all_pairs else (None, None)
+    method, reason = choose_method(work, measure, device, threads, passes_of) if all_pairs else (None, None)
     share = share_memory(study, work, method, batch_tokens=batch * context, room=room)
     plan = Plan(
         models=tuple(

@@ -73,7 +73,7 @@ def sequence_rows(rows: TokenRows, profiles: list[Profile]) -> tuple[str, pl.Dat
             # A row in whose middle no document is has none (a separator alone).
             "path": documents["path"].gather(np.maximum(middle, 0)),
             "subset": documents["subset"].gather(np.maximum(middle, 0)),
-            "token_ids": _lists(np.asarray(rows.ids[numbers]).astype(np.uint32)),
+            "token_ids": as_lists(np.asarray(rows.ids[numbers]).astype(np.uint32)),
         }
     )
 
@@ -90,7 +90,7 @@ def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:
         for half in range(HALVES if sums.features.shape[2] else 0):
             values = sums.features[half].transpose(1, 2).flatten(0, 1).cpu().numpy().astype(np.float32)
             also = {"source": source, "lag": lag, "half": half}
-            yield FEATURE_SUMS.name, pl.DataFrame(neurons | {"sums": _lists(values)}).with_columns(**_literals(also))
+            yield FEATURE_SUMS.name, pl.DataFrame(neurons | {"sums": as_lists(values)}).with_columns(**_literals(also))
     for lagged, variable in _VARIABLES.items():
         if lagged in profile.sums:
             yield EXPLAINED.name, _explained(neurons, profile, lagged, variable)
@@ -107,7 +107,7 @@ def _literals(values: dict[str, object]) -> dict[str, pl.Expr]:
     return {name: pl.lit(value) for name, value in values.items()}
 
 
-def _lists(values: np.ndarray) -> pl.Series:
+def as_lists(values: np.ndarray) -> pl.Series:
     """The rows of a matrix as lists."""
     return pl.Series(values, dtype=pl.Array(pl.Series(values[:0, 0]).dtype, values.shape[1])).arr.to_list()
 
@@ -135,7 +135,7 @@ def _histograms(neurons: dict[str, object], profile: Profile) -> pl.DataFrame:
         | {
             "lowest": torch.cat([h.lowest for h in parts]).cpu().numpy(),
             "step": torch.cat([h.step for h in parts]).cpu().numpy(),
-            "counts": _lists(torch.cat([h.counts for h in parts]).cpu().numpy().astype(np.uint32)),
+            "counts": as_lists(torch.cat([h.counts for h in parts]).cpu().numpy().astype(np.uint32)),
         }
     )
 
@@ -150,9 +150,9 @@ def _examples(
     frame = pl.DataFrame(
         neurons
         | {
-            "sequences": _lists(rows.numpy().astype(np.uint32)),
-            "positions": _lists(places.numpy().astype(np.uint16)),
-            "activations": _lists(values.numpy().astype(np.float32)),
+            "sequences": as_lists(rows.numpy().astype(np.uint32)),
+            "positions": as_lists(places.numpy().astype(np.uint16)),
+            "activations": as_lists(values.numpy().astype(np.float32)),
             "unit": unit.numpy().astype(np.float32),
             "windows": pl.Series(scaled.numpy(), dtype=pl.Array(pl.Int16, tuple(scaled.shape[1:]))).arr.to_list(),
         }
@@ -176,5 +176,8 @@ def _mean_tokens(neurons: dict[str, object], profile: Profile, profiling: Profil
     types = {"token_ids": np.uint32, "means": np.float32, "n": np.uint32}
     return pl.DataFrame(
         neurons
-        | {name: _lists(t.transpose(1, 2).flatten(0, 1).cpu().numpy().astype(types[name])) for name, t in flat.items()}
+        | {
+            name: as_lists(t.transpose(1, 2).flatten(0, 1).cpu().numpy().astype(types[name]))
+            for name, t in flat.items()
+        }
     )

@@ -15,11 +15,17 @@ from ingest.corpus.strata import Vocabulary
 from ingest.corpus.syntax import PYTHON
 from ingest.corpus.texts import TokenText, token_texts
 from ingest.errors import InputError
-from ingest.measure.profile import RANDOM_ROWS, Classified, Lagged, Scheme
+from ingest.measure.classes import HALVES, Scheme
+from ingest.measure.examples import WINDOW
+from ingest.measure.histograms import BINS
+from ingest.measure.profile import RANDOM_ROWS, TOP_EXAMPLES, Classified, Lagged
 from ingest.study import Study
 
 # Ids with sums of their own; rarer ones share sums with those of equal features.
 _KEPT_IDS = 2048
+# As many as English and source code give.
+_USUAL_FEATURES = 300
+_FLOAT, _DOUBLE = 4, 8
 TOKEN, PLACE, SUBSET, SYNTAX = "token", "position", "subset", "syntax"
 # Features are looked at now and one position before; tokens also one position after.
 _LAGS = {TOKEN: (0, 1, -1), PLACE: (0,), SUBSET: (0,), SYNTAX: (0, 1)}
@@ -157,13 +163,27 @@ class Profiling:
         for name, kind in self.kinds.items():
             own = kind.of_position[np.asarray(self._rows.ids[numbers])] if kind.by_id else kind.of_position[numbers]
             for lag in _LAGS[name]:
-                classes[name, lag] = torch.from_numpy(_moved(own, lag, len(kind.table.holds)).ravel()).to(device)
+                moved = _moved(own, lag, len(kind.table.holds)).ravel()
+                classes[name, lag] = self.schemes[name, lag].present(moved, device)
         return Classified(
             torch.from_numpy(numbers).to(device),
             torch.from_numpy(self._is_sampled[numbers]).to(device),
             classes,
             group,
         )
+
+
+def bytes_per_neuron(n_ids: int, context: int) -> int:
+    """Bytes that one neuron's profile holds, about: with the usual number of features.
+
+    Args:
+        n_ids: of the tokenizer.
+        context: positions per row.
+    """
+    tokens = _DOUBLE * (len(_LAGS[TOKEN]) * HALVES * _USUAL_FEATURES + 2 * min(n_ids, _KEPT_IDS))
+    places = 2 * _DOUBLE * context
+    examples = (TOP_EXAMPLES + RANDOM_ROWS) * (_FLOAT * (WINDOW + 1) + 2 * _DOUBLE)
+    return tokens + places + examples + _DOUBLE * (BINS + 2)
 
 
 def _moved(classes: NDArray[np.integer], lag: int, beyond: int) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ import resource
 import time
 from collections.abc import Callable
 
+import numpy as np
 import polars as pl
 import torch
 from tqdm import tqdm
@@ -18,6 +19,7 @@ from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.accumulators import Accumulators
 from ingest.recipes.extending import Extension, inherited_closing, inherited_rows, is_one_round
 from ingest.recipes.opening import now, of_run
+from ingest.recipes.output_rows import output_rows, similarity_rows
 from ingest.recipes.passes import FusedPass
 from ingest.recipes.pilot import candidates_of
 from ingest.recipes.planning import Planned
@@ -28,7 +30,7 @@ from ingest.recipes.standing import Standing
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, parts
 from ingest.runs.state import StateFile, StateFolder
-from ingest.tables import MOMENTS, PARTS, PROFILES, SELECTIONS
+from ingest.tables import BESTS, MOMENTS, PARTS, PROFILES, SELECTIONS
 
 # After these groups of documents the selection is made once more, for the curve over the token budget.
 _BUDGETS = (1, 2, 4, 8)
@@ -64,6 +66,9 @@ class Run:
         self._raw = raw
         self._state = state
         self._say = say
+        self._subjects = subjects
+        read = np.asarray(rows.ids[: planned.plan.n_rows])
+        self._counts = np.bincount(read.ravel(), minlength=vocabulary.size)
         self._parts = parts(planned.plan.rounds, rows.groups)
         twins = [subjects[p.model].twin() for p in planned.plan.populations if p.is_twin]
         self._work = FusedPass(planned.plan, [*subjects, *twins], rows, vocabulary, profiling)
@@ -211,6 +216,7 @@ class Run:
                 if self._plan.halves:
                     sums.leave_second_half()
                     frames += self._selections.partial(sums, slice(_HALF, GROUPS), self._plan.draws)
+            frames += self._similarity_rows([frame for name, frame in frames if name == BESTS.name])
             closing = [(name, of_run(self._plan.run, frame)) for name, frame in frames]
         closing += [(name, of_run(self._plan.run, frame)) for name, frame in self._profile_rows()]
         finish = (
@@ -226,6 +232,10 @@ class Run:
             wait=self._say,
         )
 
+    def _similarity_rows(self, bests: list[pl.DataFrame]) -> Frames:
+        neurons = pl.concat(bests).filter(pl.col("site") == "mlp")
+        return similarity_rows(neurons, {s.model.name: s.writing for s in self._subjects}, self._counts)
+
     def _profile_rows(self) -> Frames:
         profiling, profiles, inherited = self._profiling, self._work.profiles, self._plan.inherited
         if profiling is None or not profiles:
@@ -235,8 +245,9 @@ class Run:
         yield from () if inherited else corpus_rows(profiling, profiles)
         name, sequences = sequence_rows(self._rows, profiles)
         yield name, sequences.filter(~pl.col("sequence").is_in(known.implode()))
-        for model, profile in zip(self._plan.models[inherited:], profiles, strict=True):
-            yield from neuron_rows(model.name, profile, profiling)
+        for subject, profile in zip(self._subjects[inherited:], profiles, strict=True):
+            yield from neuron_rows(subject.model.name, profile, profiling)
+            yield from output_rows(subject.model.name, subject.writing, self._counts, profiling.by_id.holds)
 
 
 def _n_first_round(all_parts: list[Part]) -> int:

@@ -13,6 +13,7 @@ from ingest.errors import InputError, first_line
 from ingest.measure.correlation import Shape, depth_tiles
 from ingest.names import Identity, Site
 from ingest.recipes.costs import Work
+from ingest.recipes.profiling import bytes_per_neuron
 from ingest.runs.plan import PlannedPopulation
 from ingest.study import Measure, Model, Study
 
@@ -30,6 +31,7 @@ class ModelShape:
         d_heads: heads times width of a head; None where no one projection reads them.
         block_weights: parameters of all blocks.
         weights: parameters of the whole model.
+        n_ids: of its tokenizer, or of its embedding where the tokenizer need not be there.
     """
 
     identity: Identity
@@ -40,6 +42,7 @@ class ModelShape:
     d_heads: int | None
     block_weights: int
     weights: int
+    n_ids: int
 
     def width(self, site: Site) -> int:
         """Units per layer at a site.
@@ -87,6 +90,7 @@ def shape_from_config(model: Model, folder: Path) -> ModelShape:
         d_heads=d_model,
         block_weights=sum(p.numel() for p in stacks[0].parameters()),
         weights=sum(p.numel() for p in network.parameters()),
+        n_ids=int(config.vocab_size),
     )
 
 
@@ -139,6 +143,8 @@ def work_of(
     ours = sum(s.n_units for p, s in zip(populations, shapes, strict=True) if not p.is_twin)
     twins = {p.model for p in populations if p.is_twin}
     shifted = "shift" in study.measure.floors
+    neurons = sum(m.n_layers * m.d_mlp for m in models)
+    profiled = neurons if study.measure.profile is not None and n_tokens else 0
     return Work(
         forward_flops=sum(m.forward_flops(context) for m in [*models, *(models[index] for index in twins)]),
         shapes=tuple(shapes),
@@ -146,7 +152,9 @@ def work_of(
         tiles=tuple(t for pair in pairs for t in depth_tiles(pair, shapes, study.pairs.depth_window)),
         n_tokens=n_tokens,
         draws=study.measure.baseline.draws,
-        moments=sum(2 * m.n_layers * m.d_mlp for m in models) if study.measure.moments else 0,
+        moments=2 * neurons if study.measure.moments else 0,
+        profiled=profiled,
+        profile_bytes=profiled * bytes_per_neuron(max((m.n_ids for m in models), default=0), context),
         sketched_twice=ours if shifted else 0,
         floor_pairs=(*(pairs if shifted else ()), *twin_pairs(populations, pairs)),
     )

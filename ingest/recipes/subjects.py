@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
+from ingest.measure.outputs import Writing, effect_histograms, unit
 from ingest.measure.weights import extreme_tokens, random_directions, vocabulary_power_sums, weight_columns
 from ingest.names import Identity
 from ingest.recipes.shapes import ModelShape
@@ -23,7 +24,7 @@ from ingest.subject.sites import Sites
 from ingest.subject.tokenizer import load_tokenizer
 
 _PROBE_ROWS, _PROBE_CONTEXT = 2, 64
-_EXTREME_TOKENS = 100
+_EXTREME_TOKENS, _EFFECT_BINS = 100, 64
 _RANDOM_DIRECTIONS = 10_000
 _NULL_QUANTILES = (0.5, 0.9, 0.99, 0.999)
 
@@ -46,6 +47,8 @@ class Subject:
         vocabulary_sums: rows of `raw.vocabulary_sums` without the run.
         extreme_tokens: rows of `raw.vocabulary_tokens` without the run.
         vocabulary_nulls: rows of `raw.vocabulary_nulls` without the run.
+        effect_histograms: rows of `raw.vocabulary_histograms` without the run.
+        writing: output directions of its neurons and tokens.
     """
 
     model: Model
@@ -61,6 +64,8 @@ class Subject:
     vocabulary_sums: pl.DataFrame
     extreme_tokens: pl.DataFrame
     vocabulary_nulls: pl.DataFrame
+    effect_histograms: pl.DataFrame
+    writing: Writing
 
     @property
     def shape(self) -> ModelShape:
@@ -75,6 +80,7 @@ class Subject:
             d_heads=self.sites.d_heads,
             block_weights=sum(p.numel() for block in blocks for p in block.parameters()),
             weights=sum(p.numel() for p in self.network.parameters()),
+            n_ids=self.d_vocab,
         )
 
     def twin(self) -> Subject:
@@ -132,6 +138,8 @@ def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
         vocabulary_sums=_vocabulary_rows(model.name, processed, vocabulary.size),
         extreme_tokens=_extreme_rows(model.name, processed, vocabulary.size),
         vocabulary_nulls=_null_rows(model.name, processed, vocabulary.size, is_centred=sites.norm == "layer"),
+        effect_histograms=_histogram_rows(model.name, processed, vocabulary.size),
+        writing=Writing.of([layer.w_out for layer in processed.layers], processed.w_u.T[: vocabulary.size]),
     )
 
 
@@ -175,6 +183,24 @@ def _extreme_rows(model: str, processed: ProcessedWeights, size: int) -> pl.Data
             columns = _neurons(model, layer, len(ids)) | {"side": [side] * len(ids)}
             lists = {"token_ids": ids.numpy().astype(np.uint32), "effects": effects.numpy()}
             columns |= {name: pl.Series(values).arr.to_list() for name, values in lists.items()}
+            frames.append(pl.DataFrame(columns))
+    return pl.concat(frames)
+
+
+def _histogram_rows(model: str, processed: ProcessedWeights, size: int) -> pl.DataFrame:
+    frames = []
+    unembedding, embedding = processed.w_u.T[:size].detach(), processed.w_e[:size].detach()
+    for layer, weights in enumerate(processed.layers):
+        w_out, w_in = weights.w_out.detach(), weights.w_in.T.detach()
+        for effect, directions, tokens in (
+            ("logit", w_out, unembedding),
+            ("out", unit(w_out), unit(unembedding)),
+            ("in", unit(w_in), unit(embedding)),
+        ):
+            lowest, step, counts = effect_histograms(directions, tokens, _EFFECT_BINS)
+            columns = _neurons(model, layer, len(w_out)) | {"effect": [effect] * len(w_out)}
+            columns |= {"lowest": lowest.float().numpy(), "step": step.float().numpy()}
+            columns["counts"] = pl.Series(counts.numpy().astype(np.uint32)).arr.to_list()
             frames.append(pl.DataFrame(columns))
     return pl.concat(frames)
 

@@ -7,7 +7,18 @@ Every row belongs to a run. Sums are additive over `part`; NULL stands for "was 
 from __future__ import annotations
 
 from ingest.tables.columns import SCHEMA, Column, Table
-from ingest.tables.pairs import BASELINES, BESTS, PARTIAL_BESTS, PARTNERS, PROBES, SELECTIONS, SITES, TOP_PARTNERS
+from ingest.tables.pairs import (
+    BASELINES,
+    BESTS,
+    EFFECT_LAYERS,
+    EFFECT_MATCHES,
+    PARTIAL_BESTS,
+    PARTNERS,
+    PROBES,
+    SELECTIONS,
+    SITES,
+    TOP_PARTNERS,
+)
 from ingest.tables.profiles import (
     EXAMPLES,
     EXPLAINED,
@@ -16,10 +27,12 @@ from ingest.tables.profiles import (
     FEATURES,
     HISTOGRAMS,
     MEAN_TOKENS,
+    OUTPUT_SUMS,
     PROFILES,
     SEQUENCES,
     TOKEN_FEATURES,
     TOKENS,
+    VOCABULARY_HISTOGRAMS,
     VOCABULARY_NULLS,
     VOCABULARY_TOKENS,
 )
@@ -36,6 +49,7 @@ TABLES = (
     VOCABULARY_SUMS,
     SITES,
     TOKENS,
+    VOCABULARY_HISTOGRAMS,
     VOCABULARY_NULLS,
     VOCABULARY_TOKENS,
     *SELECTIONS,
@@ -46,6 +60,8 @@ __all__ = [
     "BASELINES",
     "BESTS",
     "CORPORA",
+    "EFFECT_LAYERS",
+    "EFFECT_MATCHES",
     "EXAMPLES",
     "EXPLAINED",
     "FEATURES",
@@ -55,6 +71,7 @@ __all__ = [
     "MEAN_TOKENS",
     "MODELS",
     "MOMENTS",
+    "OUTPUT_SUMS",
     "PAIRS",
     "PARTIAL_BESTS",
     "PARTNERS",
@@ -71,6 +88,7 @@ __all__ = [
     "TOKENS",
     "TOKEN_FEATURES",
     "TOP_PARTNERS",
+    "VOCABULARY_HISTOGRAMS",
     "VOCABULARY_NULLS",
     "VOCABULARY_SUMS",
     "VOCABULARY_TOKENS",

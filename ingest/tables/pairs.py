@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingest.names import GROUPS
-from ingest.tables.columns import MODEL, OTHER, OTHER_LAYER, RUN, SITE, UNIT_KEY, Column, Table
+from ingest.tables.columns import MODEL, NEURON_KEY, OTHER, OTHER_LAYER, RUN, SITE, UNIT_KEY, Column, Table
 
 TOP_PARTNERS = 50
 
@@ -112,5 +112,34 @@ SITES = Table(
     ),
 )
 
+EFFECT_MATCHES = Table(
+    "effect_matches",
+    "How alike a neuron and its best partner write to the vocabulary: correlations of their effects cos(W_U, w_out).",
+    ("run", "model", "layer", "neuron", "other_model"),
+    (
+        *NEURON_KEY,
+        OTHER,
+        Column("effect_corr", "double", "over all tokens; NULL where one of them writes nothing"),
+        Column("free_effect_corr", "double", "the same after the logarithm of the tokens' frequency is regressed out"),
+    ),
+)
+
+EFFECT_LAYERS = Table(
+    "effect_layers",
+    "The same correlations over all pairs of neurons of two layers: what random pairs have.",
+    ("run", "model", "layer", "other_model", "other_layer"),
+    (
+        RUN,
+        MODEL,
+        Column("layer", "usmallint not null", "layer of the model, from 0"),
+        OTHER,
+        OTHER_LAYER,
+        Column("effect_corr_mean", "double not null", "mean over all pairs"),
+        Column("effect_corr_sd", "double not null", "standard deviation over all pairs"),
+        Column("free_effect_corr_mean", "double not null", "mean without log frequency"),
+        Column("free_effect_corr_sd", "double not null", "standard deviation without log frequency"),
+    ),
+)
+
 # What is written of pairs when a run is finished.
-SELECTIONS = (PARTNERS, BESTS, BASELINES, PARTIAL_BESTS, PROBES)
+SELECTIONS = (PARTNERS, BESTS, BASELINES, PARTIAL_BESTS, PROBES, EFFECT_MATCHES, EFFECT_LAYERS)

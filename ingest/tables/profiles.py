@@ -178,6 +178,30 @@ VOCABULARY_NULLS = Table(
     ),
 )
 
+VOCABULARY_HISTOGRAMS = Table(
+    "vocabulary_histograms",
+    "One row per run, neuron and effect: histogram over the vocabulary of what weights do to tokens.",
+    ("run", "model", "layer", "neuron", "effect"),
+    (
+        *NEURON_KEY,
+        Column("effect", "varchar not null", "logit: W_U . w_out; out: cos(W_U, w_out); in: cos(W_E, w_in)"),
+        Column("lowest", "float not null", "lower edge of the first bin, four standard deviations below the mean"),
+        Column("step", "float not null", "width of a bin"),
+        Column("counts", "uinteger[] not null", "tokens below the first edge, in each bin, from the last edge on"),
+    ),
+)
+
+OUTPUT_SUMS = Table(
+    "output_sums",
+    "One row per run and neuron: its effects cos(W_U, w_out) summed over the tokens with each feature.",
+    ("run", "model", "layer", "neuron"),
+    (
+        *NEURON_KEY,
+        Column("frequency_corr", "double", "correlation over the vocabulary with log frequency; NULL if w_out is zero"),
+        Column("sums", "float[] not null", "per feature of source token, see raw.features"),
+    ),
+)
+
 # What is written of profiles when a run is finished.
 PROFILES = (
     FEATURES,
@@ -189,4 +213,5 @@ PROFILES = (
     EXAMPLES,
     SEQUENCES,
     MEAN_TOKENS,
+    OUTPUT_SUMS,
 )

@@ -28,6 +28,16 @@ moments as (
     select * from {{ ref('int_moments') }}
 ),
 
+outputs as (
+    select outputs.*
+    from {{ ref('stg_raw__output_sums') }} as outputs
+    inner join speaking_runs
+        on
+            outputs.run = speaking_runs.run
+            and outputs.model = speaking_runs.model
+            and speaking_runs.measure = 'features'
+),
+
 supports as (
     select * from {{ ref('int_supports') }}
 ),
@@ -63,7 +73,8 @@ joined as (
         embed.mean as embed_mean,
         embed.var as embed_var,
         embed.skew as embed_skew,
-        embed.kurt as embed_kurt
+        embed.kurt as embed_kurt,
+        outputs.frequency_corr
     from weights
     left join activations
         on
@@ -104,6 +115,11 @@ joined as (
             and weights.layer = embed.layer
             and weights.neuron = embed.neuron
             and embed.quantity = 'in'
+    left join outputs
+        on
+            weights.model = outputs.model
+            and weights.layer = outputs.layer
+            and weights.neuron = outputs.neuron
 )
 
 select * from joined

@@ -4,6 +4,10 @@ ranked_features as (
     select * from {{ ref('int_ranked_features') }}
 ),
 
+output_features as (
+    select * from {{ ref('int_output_features') }}
+),
+
 speaking as (
     select * from {{ ref('int_speaking_runs') }}
     where measure = 'features'
@@ -35,7 +39,37 @@ best as (
             ranked_features.model = speaking.model
             and ranked_features.run = speaking.run
     qualify rank <= 5
+),
+
+-- What a neuron writes acts on the token that comes next; weights know no documents to hold out.
+written as (
+    select
+        output_features.model,
+        output_features.layer,
+        output_features.neuron,
+        'output' as side,
+        output_features.rank,
+        output_features.feature,
+        output_features.feature_kind,
+        -1::tinyint as lag,
+        output_features.variance_reduction,
+        null::double as heldout_reduction,
+        output_features.mean_true,
+        output_features.mean_false,
+        output_features.n_true,
+        output_features.run
+    from output_features
+    inner join speaking
+        on
+            output_features.model = speaking.model
+            and output_features.run = speaking.run
+),
+
+sides as (
+    select * from best
+    union all
+    select * from written
 )
 
-select * from best
-order by model, layer, neuron, rank
+select * from sides
+order by model, layer, neuron, side, rank

@@ -27,6 +27,14 @@ selves as (
     group by model, layer, neuron, other_model
 ),
 
+effect_matches as (
+    select * from {{ ref('stg_raw__effect_matches') }}
+),
+
+effect_layers as (
+    select * from {{ ref('stg_raw__effect_layers') }}
+),
+
 partners as (
     select
         neuron_pairs.model,
@@ -47,6 +55,12 @@ partners as (
         neuron_pairs.noise_corr,
         neuron_pairs.twin_corr,
         selves.self_corr,
+        effect_matches.effect_corr,
+        effect_layers.effect_corr_mean as random_effect_corr,
+        effect_layers.effect_corr_sd as random_effect_sd,
+        effect_matches.free_effect_corr,
+        effect_layers.free_effect_corr_mean as random_free_effect_corr,
+        effect_layers.free_effect_corr_sd as random_free_effect_sd,
         neuron_pairs.is_mutual,
         neuron_pairs.relation,
         neuron_pairs.run
@@ -63,6 +77,20 @@ partners as (
             and neuron_pairs.layer = selves.layer
             and neuron_pairs.neuron = selves.neuron
             and neuron_pairs.other_model = selves.other_model
+    left join effect_matches
+        on
+            neuron_pairs.run = effect_matches.run
+            and neuron_pairs.model = effect_matches.model
+            and neuron_pairs.layer = effect_matches.layer
+            and neuron_pairs.neuron = effect_matches.neuron
+            and neuron_pairs.other_model = effect_matches.other_model
+    left join effect_layers
+        on
+            neuron_pairs.run = effect_layers.run
+            and neuron_pairs.model = effect_layers.model
+            and neuron_pairs.layer = effect_layers.layer
+            and neuron_pairs.other_model = effect_layers.other_model
+            and neuron_pairs.other_layer = effect_layers.other_layer
     order by neuron_pairs.model, neuron_pairs.layer, neuron_pairs.neuron, neuron_pairs.other_model
 )
 

@@ -65,6 +65,7 @@ neurons as (
         properties.embed_var,
         properties.embed_skew,
         properties.embed_kurt,
+        properties.frequency_corr,
         families.family,
         roles.role,
         coalesce(universality.run, properties.moments_run, properties.weights_run) as run,

@@ -5,5 +5,6 @@
         'w_in_norm', 'w_up_norm', 'w_out_norm', 'input_bias', 'in_out_sim', 'up_out_sim', 'l2_penalty',
         'mean', 'var', 'skew', 'kurt', 'sparsity', 'post_mean', 'post_var', 'post_kurt',
         'vocab_mean', 'vocab_var', 'vocab_skew', 'vocab_kurt', 'embed_mean', 'embed_var', 'embed_skew', 'embed_kurt',
+        'frequency_corr',
     ]) }}
 {%- endmacro %}

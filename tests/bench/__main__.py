@@ -6,6 +6,7 @@ import argparse
 import json
 import platform
 import tempfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ import psutil
 import torch
 
 from ingest.settings import ROOT
-from tests.bench import demo_shape, paper_scale
+from tests.bench import demo_shape, large_vocabulary, paper_scale
 
 DOCS = ROOT / "docs"
 TARGETS = {"sketch": 1.3, "refined": 2.5, "profile": 2.5}
@@ -27,23 +28,20 @@ def main() -> None:
     parser.add_argument("--device", default="auto", help="cpu, cuda or auto")
     parser.add_argument("--threads", type=int, default=None, help="CPU threads; default: all cores")
     parser.add_argument("--tokens", type=int, default=600_000, help="larger size of the demo study")
-    parser.add_argument(
-        "--part", choices=("demo", "gpt2_small"), help="only the demo study, or only GPT2-small's shape"
-    )
+    say = partial(print, flush=True)
+    parts: dict[str, Callable[[Path], dict[str, Any]]] = {
+        "demo": lambda folder: demo_shape.run(
+            folder, tokens=given.tokens, device=given.device, threads=given.threads, say=say
+        ),
+        "gpt2_small": lambda folder: paper_scale.run(folder, device=given.device),
+        "profiles": lambda folder: large_vocabulary.run(folder, device=given.device),
+    }
+    parser.add_argument("--part", choices=parts, help="only the demo study, GPT2-small's shape, or its profiles")
     given = parser.parse_args()
     machine = _machine()
-    with tempfile.TemporaryDirectory() as scratch:
-        if given.part != "gpt2_small":
-            found = demo_shape.run(
-                Path(scratch),
-                tokens=given.tokens,
-                device=given.device,
-                threads=given.threads,
-                say=partial(print, flush=True),
-            )
-            _keep(machine, "demo", found)
-        if given.part != "demo":
-            _keep(machine, "gpt2_small", paper_scale.run(Path(scratch), device=given.device))
+    for name in (given.part,) if given.part else parts:
+        with tempfile.TemporaryDirectory() as scratch:
+            _keep(machine, name, parts[name](Path(scratch)))
     print((DOCS / "benchmarks.md").read_text())
 
 
@@ -85,6 +83,7 @@ def table(found: dict[str, Any]) -> str:
             f"| {name} | {ratio:.2f} | {target} | {demo['before_s'].get(name, 0):.1f} | "
             f"{demo['after_s'].get(name, 0):.1f} | {format(predicted['ratio'], '.2f') if predicted else ''} |"
         )
+    lines += ["", "What the profile is made of, as ratios: " + _ratios(demo.get("profile", {})) + "."]
     lines += ["", "| against exact | excess bias | excess sd | best within 1e-3 | Jaccard |", "|---|---|---|---|---|"]
     for name, error in demo["accuracy"].items():
         lines.append(
@@ -103,7 +102,18 @@ def table(found: dict[str, Any]) -> str:
         for name in ("exact", "sketch"):
             way = small[name]
             lines.append(f"| {name} | {way['seconds']:.0f} | {way['peak_gib']:.1f} | {way['n_passes']} |")
+    if large := found.get("profiles"):
+        lines += [
+            "",
+            f"Profiles at GPT2-small's shape with {large_vocabulary.N_IDS:,} ids: {sum(large['ratio'].values()):.2f} "
+            f"forward passes (target 0.5): {_ratios(large['ratio'])}; peak {large['peak'] / 1024**3:.1f} GiB "
+            f"(target 8); {large['bytes_per_neuron']:,.0f} bytes of the warehouse per neuron (target 20,000).",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _ratios(ratio: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in sorted(ratio.items(), key=lambda item: -item[1]))
 
 
 if __name__ == "__main__":

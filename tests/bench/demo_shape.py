@@ -16,11 +16,12 @@ from ingest.allocator import keep_freed_memory
 from ingest.corpus.sources import open_source
 from ingest.corpus.store import store_corpus
 from ingest.recipes.accumulators import Accumulators
-from ingest.recipes.costs import forward_rate, measured_rates, seconds
+from ingest.recipes.costs import seconds
 from ingest.recipes.passes import FusedPass
 from ingest.recipes.pilot import candidates_of
 from ingest.recipes.planning import Planned, plan_run
 from ingest.recipes.profiling import Profiling
+from ingest.recipes.rates import forward_rate, measured_rates
 from ingest.recipes.selections import Selections
 from ingest.recipes.shapes import work_of
 from ingest.recipes.subjects import Subject, load_subject, shared_vocabulary
@@ -28,6 +29,7 @@ from ingest.runs.plan import Part, parts
 from ingest.settings import STUDIES
 from ingest.study import Device, Measure, Study, read_study
 from ingest.subject.locate import locate_all
+from tests.bench.parts_of_passes import FORWARD, timed_work
 
 METHODS = ("sketch", "refined", "exact")
 # Power sums alone, and with everything else that is measured of single neurons.
@@ -113,10 +115,14 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
     plan = ways["exact"].planned.plan
     bare = [_copied(s).network.to(plan.device).base_model for s in subjects]
     all_parts = parts(plan.rounds, rows.groups)
+    by_part: list[dict[str, float]] = []
     for number, part in enumerate(all_parts):
         _add(timed["forward"], plan.device, lambda part=part: _forward(bare, rows.ids, part, plan))  # type: ignore[misc]
         for name, way in ways.items():
-            _add(timed[name], plan.device, lambda way=way, part=part: _go(way, part))  # type: ignore[misc]
+            with timed_work() as spent:
+                _add(timed[name], plan.device, lambda way=way, part=part: _go(way, part))  # type: ignore[misc]
+            if name == "profile":
+                by_part.append(spent)
         say(
             f"part {number + 1} of {len(all_parts)}: "
             + ", ".join(f"{n} {t.seconds[-1]:.0f} s" for n, t in timed.items())
@@ -133,6 +139,9 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
         "tokens_between": between,
         "forward_tokens_per_s": 1 / forward,
         "ratio": {name: t.slope(half, between) / forward for name, t in timed.items() if name != "forward"},
+        "profile": {
+            name: sum(p[name] for p in by_part) / timed["forward"].seconds[-1] for name in by_part[0] if name != FORWARD
+        },
         "before_s": {name: t.before for name, t in timed.items() if t.before > 0.01},
         "after_s": {name: t.after for name, t in timed.items() if t.after},
         "accuracy": {name: accuracy(timed[name].rows, timed["exact"].rows) for name in ("sketch", "refined")},

@@ -16,7 +16,7 @@ from ingest.settings import DEMO_MODELS
 
 TOKENS, CONTEXT = 4_096, 512
 N_NEURONS = 12 * 3_072
-MEMORY_GB = 10.0
+MEMORY_GB = 9.0
 LIMIT = 12 * 1024**3
 
 _STUDY = """

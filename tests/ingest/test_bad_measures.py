@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.ingest.workshop import Cases, Workshop, assert_refused, run_here
 from tests.support.commands import one_line_of_refusal
+from tests.support.small_models import CONTEXT
 from tests.support.studies import entry
+
+
+def _own_features(lines: str) -> Callable[[Workshop], Path]:
+    """A study with features of one's own; an empty string stands for a file that is not there."""
+
+    def make(workshop: Workshop) -> Path:
+        file = workshop.folder / "mine.csv"
+        file.unlink(missing_ok=True)
+        if lines:
+            file.write_text(f"feature,token\n{lines}\n")
+        return workshop.study(measure={"features": {"csv": "mine.csv"}})
+
+    return make
+
+
+def _one_subset(workshop: Workshop) -> Path:
+    (workshop.folder / "words.txt").write_text("some words and more of them\n" * 200)
+    corpus = {"source": "text:words.txt", "tokens": 8 * CONTEXT, "context": CONTEXT}
+    return workshop.study(measure={"features": {"sets": ["subset"]}}, corpus=corpus)
+
 
 CASES: Cases = {
     "too little memory": (lambda w: w.study(entry("b", w.folder / "b", seed=2), device={"memory": 1e-6}),
@@ -34,6 +56,16 @@ CASES: Cases = {
     "a misspelt key of the sketch": (lambda w: w.study(measure={"sketch": {"bucket": 512}}),
                                      r"'measure\.sketch\.bucket'; did you mean 'buckets'\?"),
     "a seed beyond all numbers": (lambda w: w.study(measure={"sketch": {"seed": 2**63}}), r"sketch\.seed"),
+    "no file of features": (_own_features(""), r"features\] csv: mine\.csv cannot be read: .*No such file"),
+    "a feature of no token": (_own_features("mine,not-a-token"), r"'not-a-token' is no token .* spaces count"),
+    "a feature named as another": (_own_features("has_comma,self"), r"two features are named 'has_comma'"),
+    "a feature without a token": (_own_features("mine,"), r"needs the columns feature and token in every row"),
+    "features of no kind": (lambda w: w.study(measure={"features": {"sets": []}}), r"measure\.features"),
+    "subsets of one": (_one_subset, r"sets: the corpus has no two subsets"),
+    "syntax of no tokenizer": (lambda w: w.study(measure={"features": {"sets": ["syntax"]}}),
+                               r"sets: syntax needs \[corpus\] syntax"),
+    "features without moments": (lambda w: w.study(measure={"features": {}, "moments": False}),
+                                 r"features need moments = true"),
     "state of no size": (lambda w: w.study(measure={"keep_state": -1}), r"measure\.keep_state = -1"),
 }  # fmt: skip
 

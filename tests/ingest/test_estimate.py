@@ -10,8 +10,10 @@ import pytest
 from transformers import GPT2Config
 
 from ingest.measure.correlation import Shape, depth_tiles
-from ingest.recipes.costs import H200, Work, choose_method, method_of, seconds
+from ingest.recipes.costs import Work, choose_method, method_of, seconds
 from ingest.recipes.estimate import estimate
+from ingest.recipes.profiling import bytes_per_neuron
+from ingest.recipes.rates import H200, typical_profile
 from ingest.recipes.shapes import shape_from_config
 from ingest.study import Measure, Model, read_study
 from tests.support.commands import forked, one_line_of_refusal
@@ -34,7 +36,19 @@ def work(n_tokens: int) -> Work:
     pairs = ((0, 1),)
     shapes = (SMALL, SMALL)
     tiles = tuple(depth_tiles((0, 1), shapes, None))
-    return Work(2e8, shapes, pairs, tiles, n_tokens, draws=5, moments=0, sketched_twice=0, floor_pairs=())
+    return Work(
+        2e8,
+        shapes,
+        pairs,
+        tiles,
+        n_tokens,
+        draws=5,
+        moments=0,
+        profiled=0,
+        profile_bytes=0,
+        sketched_twice=0,
+        floor_pairs=(),
+    )
 
 
 def test_the_shape_of_gpt2_small_is_read_from_its_config(study: Path) -> None:
@@ -56,18 +70,32 @@ def test_more_devices_take_less_time_and_memory(study: Path) -> None:
     assert eight.seconds["forward"] == one.seconds["forward"]
 
 
+def test_profiles_hold_the_memory_that_is_counted() -> None:
+    profile, _ = typical_profile(Shape(2, 64), tokens=256, device="cpu")
+    held = sum(tensor.numel() * tensor.element_size() for tensor in profile.tensors().values())
+    assert bytes_per_neuron(2048, 128) == pytest.approx(held / 128, rel=0.05)
+
+
 def test_short_runs_are_exact_and_long_ones_are_not() -> None:
     def chosen(n_tokens: int) -> str:
-        return choose_method(work(n_tokens), Measure(), "cpu", 2, lambda _: True)[0].name
+        return choose_method(work(n_tokens), Measure(), "cpu", 2, lambda _: 1)[0].name
 
     assert chosen(10_000) == "exact"
     assert chosen(10**9) != "exact"
 
 
 def test_a_method_that_does_not_fit_is_not_chosen() -> None:
-    method, reason = choose_method(work(10_000), Measure(), "cpu", 2, lambda m: m.name == "sketch")
+    method, reason = choose_method(work(10_000), Measure(), "cpu", 2, lambda m: 1 if m.name == "sketch" else None)
     assert method.name == "sketch"
     assert "exact does not fit" in reason
+
+
+def test_passes_count_in_the_choice() -> None:
+    def chosen(n_passes: int) -> str:
+        return choose_method(work(10_000), Measure(), "cpu", 2, lambda m: n_passes if m.name == "exact" else 1)[0].name
+
+    assert chosen(1) == "exact"
+    assert chosen(10**6) != "exact"
 
 
 def test_the_end_of_a_sketch_does_not_depend_on_the_tokens() -> None:

@@ -1,10 +1,13 @@
-"""A model with weights written by hand: known neurons detect a word, a letter, the token before, a place; two write.
+"""A model written by hand: neurons detect a word, a letter, the token before, a place, a subset of the text; two write.
 
 Beside it stands a model with random weights, in which nothing of that is to be found.
 """
 
 from __future__ import annotations
 
+import json
+import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +29,7 @@ CODE, CONTEXT = 768, 32
 PLACES = slice(CODE, CODE + CONTEXT)
 BEFORE = slice(CODE + CONTEXT, 2 * CODE + CONTEXT)
 WIDTH = 2 * CODE + CONTEXT
-WORD, LETTER, PREVIOUS, PLACE, PROMOTES, SUPPRESSES = range(6)
+WORD, LETTER, PREVIOUS, PLACE, SUBSET, PROMOTES, SUPPRESSES = range(7)
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +70,29 @@ def planted(words: list[str]) -> Any:
         read.weight[:CODE, LETTER] = summed(codes, having(words, lambda text: word_of(text).startswith("v")))
         read.weight[BEFORE, PREVIOUS] = summed(codes, having(words, lambda text: "(" in text))
         read.weight[PLACES, PLACE] = (torch.arange(CONTEXT) >= CONTEXT // 2).float()
+        read.weight[:CODE, SUBSET] = summed(codes, [ids for ids, _ in subset_words(words)[0]])
         some = summed(codes, having(words, lambda text: text in (" if", " for", " while", " with")))
         write.weight[PROMOTES], write.weight[SUPPRESSES] = 0.0, 0.0
         write.weight[PROMOTES, :CODE], write.weight[SUPPRESSES, :CODE] = some, -some
     return network
+
+
+def subset_words(words: list[str]) -> list[list[tuple[int, str]]]:
+    """Ids and texts of words for two subsets of a corpus, which no other property tells apart."""
+    plain = [(number, text) for number, text in enumerate(words) if re.fullmatch(" [a-z]{3,}", text)]
+    random.Random(0).shuffle(plain)
+    return [plain[0::2], plain[1::2]]
+
+
+def write_subsets(file: Path, words: list[str]) -> None:
+    """Documents of random words, each document from one subset."""
+    draw = random.Random(1)
+    halves = [[text for _, text in half] for half in subset_words(words)]
+    documents = [
+        {"text": "".join(draw.choices(halves[number % 2], k=300)), "subset": f"half-{number % 2}"}
+        for number in range(80)
+    ]
+    file.write_text("\n".join(json.dumps(document) for document in documents))
 
 
 def summed(codes: Tensor, ids: list[int]) -> Tensor:
@@ -119,6 +141,26 @@ def test_planted_neurons_get_their_families(warehouse: Path) -> None:
     )  # fmt: skip
     assert labels[PLACE] == "position"
     assert found["heldout_strength"][:PLACE].min() > 0.5  # type: ignore[operator]
+
+
+def test_a_planted_detector_of_a_subset_is_semantic(words: list[str], tmp_path: Path) -> None:
+    save(planted(words), tmp_path / "planted")
+    write_subsets(tmp_path / "halves.jsonl", words)
+    study = write_study(
+        tmp_path / "study.toml",
+        [entry("planted", tmp_path / "planted", seed=1)],
+        corpus={"source": "jsonl:halves.jsonl", "subset_field": "subset", "tokens": 20_000, "context": CONTEXT},
+        measure={"correlation": "off"},
+    )
+    for command in (("ingest", study), ("build",)):
+        ended = forked(*command, "--warehouse", tmp_path / "neurons.duckdb", scratch=tmp_path / "printed")
+        assert ended.code == 0, ended.out + ended.err
+    (found,) = rows(
+        tmp_path / "neurons.duckdb", "select * from marts.neuron_families where neuron = $neuron", neuron=SUBSET
+    ).iter_rows(named=True)
+    assert found["family"] == "semantic"
+    assert found["feature"] in ("subset_half-0", "subset_half-1")
+    assert found["heldout_strength"] > 0.4
 
 
 def test_planted_neurons_get_their_roles(warehouse: Path) -> None:

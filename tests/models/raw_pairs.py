@@ -15,6 +15,7 @@ from tests.models.activations import (
     FLOORS,
     N_DRAWS,
     N_FLOOR_DRAWS,
+    N_LAYERS,
     NEURONS,
     UNITS,
     Array,
@@ -94,7 +95,7 @@ def partial_rows(key: Row, facts: Facts) -> Iterator[Row]:
 
 def pair_rows(facts: Facts, relation: str, sites: tuple[str, ...]) -> dict[str, list[Row]]:
     """Every ordered pair of models; ranges of groups where floors are measured, too."""
-    names = ("pairs", "partners", "bests", "baselines", "partial_bests")
+    names = ("pairs", "partners", "bests", "baselines", "partial_bests", "effect_matches", "effect_layers")
     rows: dict[str, list[Row]] = {name: [] for name in names}
     for model, other in permutations(facts.models, 2):
         pair = {"run": facts.run, "model": model, "other_model": other}
@@ -105,6 +106,18 @@ def pair_rows(facts: Facts, relation: str, sites: tuple[str, ...]) -> dict[str, 
         rows["baselines"] += baseline_rows(key, facts)
         if facts.floors:
             rows["partial_bests"] += partial_rows(key, facts)
+            rows["effect_matches"] += [
+                pair | {"layer": layer, "neuron": neuron, "effect_corr": i / 32, "free_effect_corr": i / 64}
+                for i, (layer, neuron) in enumerate(NEURONS)
+                if (layer, neuron) != DEAD
+            ]
+            rows["effect_layers"] += [
+                pair | {
+                    "layer": layer, "other_layer": beyond, "effect_corr_mean": layer / 8, "effect_corr_sd": 0.125,
+                    "free_effect_corr_mean": beyond / 8, "free_effect_corr_sd": 0.25,
+                }
+                for layer, beyond in product(range(N_LAYERS), repeat=2)
+            ]  # fmt: skip
         if "resid" in sites:
             key = pair | {"site": "resid"}
             rows["partners"] += partner_rows(key, UNITS, DEAD_UNIT, facts.resid[model], facts.resid[other])

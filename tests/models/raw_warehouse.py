@@ -66,10 +66,10 @@ def _run_rows(
     return rows
 
 
-def weight_rows(run: str, models: tuple[str, ...], seed: int) -> dict[str, list[Row]]:
-    """Norms, cosines and vocabulary sums of every neuron."""
+def weight_rows(run: str, models: tuple[str, ...], seed: int, *, with_features: bool = False) -> dict[str, list[Row]]:
+    """Norms, cosines and vocabulary sums of every neuron; the features of tokens hold of the tokens 1, 2 and 3."""
     rng = np.random.default_rng(seed)
-    rows: dict[str, list[Row]] = {"weights": [], "vocabulary_sums": []}
+    rows: dict[str, list[Row]] = {"weights": [], "vocabulary_sums": [], "output_sums": []}
     for model, (layer, neuron) in product(models, NEURONS):
         key = {"run": run, "model": model, "layer": layer, "neuron": neuron}
         w_in, w_out, bias = rng.uniform(0.5, 2.0, 3)
@@ -81,6 +81,8 @@ def weight_rows(run: str, models: tuple[str, ...], seed: int) -> dict[str, list[
             cosines = rng.uniform(-0.3, 0.4, D_VOCAB)
             sums = {f"sum_{k}": float((cosines**k).sum()) for k in (1, 2, 3, 4)}
             rows["vocabulary_sums"].append(key | {"effect": effect, "n": D_VOCAB} | sums)
+            if effect == "out" and with_features:
+                rows["output_sums"].append(key | {"frequency_corr": cosines[0], "sums": cosines[1:4].tolist()})
     return rows
 
 
@@ -162,7 +164,7 @@ def write(path: Path) -> dict[str, Facts]:
             sites = ("mlp", "resid") if run == "first" else ("mlp",)
             how: Row = REFINED if run == "steps" else {"method": "exact", "n_passes": 1}
             _insert(con, _run_rows(run, day, "finished" if finished else "running", N_PARTS, known.models, **how))
-            _insert(con, weight_rows(run, known.models, seed=10))
+            _insert(con, weight_rows(run, known.models, seed=10, with_features=run == "second"))
             _insert(con, {"moments": moment_rows(known, range(n_parts)), "sites": site_rows(known, sites)})
             _insert(con, {"parts": part_rows(run, n_parts, how["n_passes"])})
             _insert(con, vocabulary_rows(run, known.models, 5))

@@ -52,7 +52,7 @@ def test_the_best_five_features_of_a_neuron(known: Profiled, con: duckdb.DuckDBP
         found = records(
             con,
             "select * from marts.neuron_features "
-            "where model = $model and layer = $layer and neuron = $neuron order by rank",
+            "where side = 'input' and model = $model and layer = $layer and neuron = $neuron order by rank",
             model=model, layer=layer, neuron=neuron,
         )  # fmt: skip
         all_of_them = {key: reduction(known.post[model][index], holds) for key, holds in known.holds.items()}
@@ -152,3 +152,59 @@ def test_tokens_examples_and_histograms(con: duckdb.DuckDBPyConnection) -> None:
     histogram = records(con, f"select * from marts.neuron_histograms {where}")[0]
     assert histogram["bin_edges"] == [-1.0, -0.5, 0.0, 0.5]
     assert (histogram["n_below"], histogram["bin_counts"], histogram["n_above"]) == (1, [2, 3, 4], 5)
+
+
+def test_what_a_neuron_writes_is_explained_by_the_tokens_with_a_feature(con: duckdb.DuckDBPyConnection) -> None:
+    sums = {(r["model"], r["layer"], r["neuron"]): r for r in records(con, "from raw.output_sums")}
+    spread = {
+        (r["model"], r["layer"], r["neuron"]): r
+        for r in records(con, "from raw.vocabulary_sums where effect = 'out' and run = $run", run=RUN)
+    }
+    found = records(con, "from marts.neuron_features where side = 'output' order by model, layer, neuron, rank")
+    assert len(found) == 3 * len(sums)
+    for key, own in sums.items():
+        n, total = spread[key]["n"], spread[key]["sum_1"]
+        within = spread[key]["sum_2"] - total**2 / n
+        expected = {
+            name: (value**2 + (total - value) ** 2 / (n - 1) - total**2 / n) / within
+            for (name, _), value in zip(FEATURES["token"], own["sums"], strict=True)
+        }
+        mine = [row for row in found if (row["model"], row["layer"], row["neuron"]) == key]
+        assert [row["feature"] for row in mine] == sorted(expected, key=lambda name: -expected[name])
+        assert [row["variance_reduction"] for row in mine] == pytest.approx(
+            sorted(expected.values(), reverse=True), abs=1e-6
+        )
+
+
+def test_clusters_gather_neurons_with_one_feature_and_direction(con: duckdb.DuckDBPyConnection) -> None:
+    written = records(con, "from marts.neuron_features where side = 'output' and rank = 1")
+    for cutoff in (0.0, 0.2):
+        found = records(con, f"from marts.rule_output_cluster({cutoff})")
+        gathered: dict[tuple[str, str, bool], list[str]] = {}
+        for row in sorted(written, key=lambda row: -row["variance_reduction"]):
+            if row["variance_reduction"] > cutoff:
+                key = (row["model"], row["feature"], row["mean_true"] > row["mean_false"])
+                gathered.setdefault(key, []).append(f"L{row['layer']}.N{row['neuron']}")
+        assert {(r["model"], r["feature"], r["action"] == "promotes"): r["neurons"] for r in found} == gathered
+
+
+def test_matched_neurons_stand_beside_random_pairs(con: duckdb.DuckDBPyConnection) -> None:
+    pairs = records(con, "from marts.neuron_partners where effect_corr is not null and run = $run", run=RUN)
+    universal = {
+        (r["model"], r["layer"], r["neuron"])
+        for r in records(con, "from marts.neuron_universality where comparison = 'seeds' and is_universal")
+    }
+    found = records(con, "from marts.functional_universality")
+    assert {row["is_universal"] for row in found} == {True, False}
+    for row in found:
+        mine = [
+            p for p in pairs
+            if (p["model"], p["other_model"]) == (row["model"], row["other_model"])
+            and ((p["model"], p["layer"], p["neuron"]) in universal) == row["is_universal"]
+        ]  # fmt: skip
+        assert row["n_pairs"] == len(mine)
+        assert row["effect_corr"] == pytest.approx(np.mean([p["effect_corr"] for p in mine]))
+        assert row["random_effect_corr"] == pytest.approx(np.mean([p["layer"] / 8 for p in mine]))
+        assert row["free_effect_z"] == pytest.approx(
+            np.mean([(p["free_effect_corr"] - p["other_layer"] / 8) / 0.25 for p in mine])
+        )

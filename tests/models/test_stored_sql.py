@@ -40,7 +40,7 @@ def test_stored_sql_names_no_database(built: Built, con: duckdb.DuckDBPyConnecti
     macros = records(
         con, "select function_name as name, macro_definition as sql from duckdb_functions() where schema_name = 'marts'"
     )
-    assert {macro["name"] for macro in macros} == {"rule_universal", "rule_family", "rule_role"}
+    assert {macro["name"] for macro in macros} == {"rule_universal", "rule_family", "rule_role", "rule_output_cluster"}
     for stored in views + macros:
         assert built.path.stem not in stored["sql"], stored["name"]
     for row in records(con, "select schema_name || '.' || view_name as view from duckdb_views() where not internal"):

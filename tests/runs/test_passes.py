@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ def test_several_passes_say_the_same_as_one(folder: Path, tmp_path: Path) -> Non
 
 def test_what_was_begun_in_other_passes_is_not_gone_on_with(folder: Path, tmp_path: Path) -> None:
     plain = make_study(folder / "plain.toml", MEASURE)
-    # Both take two passes, and share the six tiles out in other ways.
+    # Both take two passes, and share the tiles out in other ways.
     memory = memory_for(plain, 2)
     other = make_study(folder / "other.toml", MEASURE, memory=memory)
     begun = make_study(folder / "begun.toml", MEASURE, memory=memory + 0.8 * (memory_for(plain, 1) - memory))
@@ -92,3 +93,17 @@ def test_memory_for_no_layer_at_all_is_refused(folder: Path, tmp_path: Path) -> 
         line = one_line_of_refusal(ingest(narrow, warehouse, tmp_path / "printed")())
         assert "raise [device] memory" in line
         assert not warehouse.exists()
+
+
+def test_tiles_are_cut_where_one_does_not_fit(folder: Path, tmp_path: Path) -> None:
+    plain = make_study(folder / "uncut.toml", MEASURE)
+    cut = make_study(folder / "cut.toml", MEASURE, memory=memory_for(plain, 12))
+    one, many = (measured(study, tmp_path / f"{study.stem}.duckdb") for study in (plain, cut))
+    (tiles,) = rows(many, "select plan -> '$.tiles_per_pass' as tiles from raw.runs").row(0)
+    assert json.loads(tiles) == [1] * 12
+    for query in (
+        f"select {UNIT}, other_layer, other_neuron, max_corr, min_layer, min_neuron, min_corr from raw.bests",
+        "select * exclude (run) from raw.baselines",
+        "select * exclude (run) from raw.partners",
+    ):
+        assert rows(one, f"{query} order by all").equals(rows(many, f"{query} order by all")), query
