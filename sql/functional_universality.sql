@@ -23,4 +23,4 @@ listed as (
 )
 
 select * from listed
-order by model, other_model, is_universal desc
+order by model asc, other_model asc, is_universal desc

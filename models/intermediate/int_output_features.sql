@@ -20,7 +20,7 @@ best as (
                 'mean_false': mean_false,
                 'variance_reduction': variance_reduction
             },
-            {'reduction': variance_reduction, 'feature': feature},
+            { 'reduction': variance_reduction, 'feature': feature },
             5
         ) as features
     from scores
