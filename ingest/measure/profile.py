@@ -42,10 +42,17 @@ class Classified:
 
 @dataclass(frozen=True)
 class Scheme:
-    """One kind of class at one lag: which classes have which features, and how many keep sums of their own."""
+    """One kind of class at one lag.
+
+    Attributes:
+        holds: which classes have which features, bool (classes, features).
+        kept: classes at the front whose own sums are kept.
+        front: classes at the front that are summed by class; None for all.
+    """
 
     holds: NDArray[np.bool_]
     kept: int
+    front: int | None = None
 
 
 class Profile:
@@ -88,7 +95,9 @@ class Profile:
         self.shift = post_shift.float().view(n_layers, width)
         self._context, self._first_place = context, first_place
         self.sums = {
-            lagged: ClassSums(scheme.holds, n_layers=n_layers, width=width, device=device, kept=scheme.kept)
+            lagged: ClassSums(
+                scheme.holds, n_layers=n_layers, width=width, device=device, kept=scheme.kept, front=scheme.front
+            )
             for lagged, scheme in schemes.items()
         }
         by_layer = zip(pre_shift.view(n_layers, width), pre_scale.view(n_layers, width), strict=True)
@@ -105,12 +114,12 @@ class Profile:
         half, has_sampled = _half(batch.group), bool(batch.is_sampled.any())
         self.n_rows += len(batch.numbers)
         for lagged, sums in self.sums.items():
-            sums.count(batch.classes[lagged], half)
+            sums.start(batch.classes[lagged], half)
         for layer, (before, after) in enumerate(zip(pre, post, strict=True)):
             centred = after.float() - self.shift[layer]
             self.total[layer] += centred.sum(0).double()
-            for lagged, sums in self.sums.items():
-                sums.update(layer, centred, batch.classes[lagged])
+            for sums in self.sums.values():
+                sums.update(layer, centred)
             self.histograms[layer].update(before)
             self.firing[layer] += (before.view(-1, self._context, before.shape[1]) > 0).sum(0)
             rows = after.view(-1, self._context, after.shape[1])

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.ingest.workshop import Cases, Workshop, assert_refused, run_here
+from tests.ingest.workshop import STDLIB, Cases, Workshop, assert_refused, run_here
 from tests.support.commands import one_line_of_refusal
+from tests.support.pipelines import save_pipeline
 from tests.support.studies import entry
+
+
+def _broken_pipeline(workshop: Workshop) -> Path:
+    folder = save_pipeline(workshop.folder / "pipeline")
+    (folder / "config.cfg").unlink(missing_ok=True)
+    return workshop.study(corpus=STDLIB | {"syntax": "spacy:pipeline"})
+
 
 CASES: Cases = {
     "too little memory": (lambda w: w.study(entry("b", w.folder / "b", seed=2), device={"memory": 1e-6}),
@@ -34,6 +43,20 @@ CASES: Cases = {
     "a misspelt key of the sketch": (lambda w: w.study(measure={"sketch": {"bucket": 512}}),
                                      r"'measure\.sketch\.bucket'; did you mean 'buckets'\?"),
     "a seed beyond all numbers": (lambda w: w.study(measure={"sketch": {"seed": 2**63}}), r"sketch\.seed"),
+    "an unknown syntax": (lambda w: w.study(corpus=STDLIB | {"syntax": "latin"}),
+                          r"corpus\.syntax = 'latin': write none, python or spacy:PIPELINE"),
+    "a pipeline without a name": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:"}),
+                                  r"corpus\.syntax = 'spacy:': write none"),
+    "a pipeline that is not installed": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:xx_none_sm"}),
+                                         "no spaCy pipeline xx_none_sm .*python -m spacy download xx_none_sm"),
+    "a package that is no pipeline": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:numpy"}),
+                                      "no spaCy pipeline numpy is installed"),
+    "a folder that is no pipeline": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:a"}),
+                                     r"/a is no spaCy pipeline .*nlp\.to_disk"),
+    "a broken pipeline": (_broken_pipeline, "the spaCy pipeline .* cannot be loaded: .*config"),
+    "features of syntax without syntax": (
+        lambda w: w.study(measure={"features": {"sets": ["syntax"]}}),
+        r'sets: syntax needs \[corpus\] syntax = "python" or "spacy:PIPELINE"'),
     "state of no size": (lambda w: w.study(measure={"keep_state": -1}), r"measure\.keep_state = -1"),
 }  # fmt: skip
 
@@ -54,3 +77,11 @@ def test_a_site_that_a_model_lacks_is_refused(
     line = one_line_of_refusal(run_here(["ingest", study, "--warehouse", tmp_path / "new.duckdb"], capsys, monkeypatch))
     assert re.search("model a has no site head_z: .*leave head_z out of sites", line), line
     assert not (tmp_path / "new.duckdb").exists()
+
+
+def test_a_pipeline_without_spacy_is_refused(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "spacy", None)  # what import finds where it is not installed
+    case = (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:pipeline"}), r'pip install "neuron-warehouse\[spacy\]"')
+    assert_refused(workshop, case, capsys, monkeypatch)

@@ -1,0 +1,65 @@
+"""Sums by class against float64 numpy: features of frequent and of rare classes, and what classes explain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from ingest.measure.classes import HALVES, ClassSums
+
+LAYERS, WIDTH, TOKENS = 2, 5, 600
+N_CLASSES, N_FEATURES, FRONT, KEPT = 12, 4, 5, 3
+
+
+@pytest.fixture(scope="module")
+def values() -> NDArray[np.float64]:
+    """Activations (layers, tokens, width) in float32's precision."""
+    drawn = np.random.default_rng(0).normal(size=(LAYERS, TOKENS, WIDTH))
+    return drawn.astype(np.float32).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def classes() -> NDArray[np.int64]:
+    """Classes of positions, the first ones frequent."""
+    return np.minimum(np.random.default_rng(1).geometric(0.25, TOKENS) - 1, N_CLASSES - 1)
+
+
+def summed(
+    values: NDArray[np.float64], classes: NDArray[np.int64], holds: NDArray[np.bool_], **bounds: int | None
+) -> ClassSums:
+    """Everything in batches of 100, the first four of half 0."""
+    sums = ClassSums(holds, n_layers=LAYERS, width=WIDTH, device="cpu", **bounds)
+    for batch, start in enumerate(range(0, TOKENS, 100)):
+        half, part = int(batch >= 4), slice(start, start + 100)
+        sums.start(torch.from_numpy(classes[part]), half)
+        for layer in range(LAYERS):
+            sums.update(layer, torch.from_numpy(values[layer, part]).float())
+        sums.flush(half)
+    return sums
+
+
+def between(values: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Sum of squares between groups, (layers, width)."""
+    means = values.mean(1)
+    groups = [values[:, labels == label] for label in np.unique(labels)]
+    return np.asarray(np.sum([group.shape[1] * (group.mean(1) - means) ** 2 for group in groups], axis=0))
+
+
+@pytest.mark.parametrize("front", [None, FRONT, 1])
+def test_features_of_rare_classes_are_summed_like_all_others(
+    values: NDArray[np.float64], classes: NDArray[np.int64], front: int | None
+) -> None:
+    holds = np.random.default_rng(2).random((N_CLASSES, N_FEATURES)) < 0.4
+    sums = summed(values, classes, holds, kept=KEPT, front=front)
+    for half, span in enumerate((slice(0, 400), slice(400, TOKENS))):
+        of_position = holds[classes[span]]
+        assert sums.n_true(half).tolist() == of_position.sum(0).tolist()
+        expected = np.einsum("ltw,tf->lfw", values[:, span], of_position)
+        np.testing.assert_allclose(sums.features[half].numpy(), expected, atol=1e-4)
+    assert int(sums.counts.sum()) == TOKENS
+    assert sums.features.shape[0] == HALVES
+    labels = np.minimum(classes, min(KEPT, FRONT if front is None else front))
+    total = torch.from_numpy(values.sum(1))
+    np.testing.assert_allclose(sums.between(total).numpy(), between(values, labels), rtol=1e-4, atol=1e-4)
