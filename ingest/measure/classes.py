@@ -109,6 +109,32 @@ class ClassSums:
         others = (total - self.kept.sum(1)) ** 2 / max(rest, 1.0) if rest else 0.0
         return (by_class + others - total**2 / float(n.sum())).clamp_min(0.0)
 
+    def between_parts(self, whole: ClassSums, owner: Tensor, total: Tensor) -> tuple[Tensor, int]:
+        """Sum of squares between classes that are parts of another kind's.
+
+        Each of the other kind's kept classes, and its class of all others, consists of the kept classes here that it
+        owns and of what they leave of it.
+
+        Args:
+            whole: sums of the other kind over the same positions.
+            owner: which class of it each kept class here is a part of, int64 (kept,).
+            total: sums of a - shift over all positions, (layers, width).
+
+        Returns:
+            float64 (layers, width), and the number of parts that have positions.
+        """
+        n = whole._n_kept_and_others()
+        own = self._n_kept_and_others()[:-1]
+        left = n.index_add(0, owner, -own)
+        is_left = left > 0
+        between = torch.empty_like(total)
+        for layer, sums in enumerate(self.kept):
+            wholes = torch.cat([whole.kept[layer], (total[layer] - whole.kept[layer].sum(0))[None]])
+            rest = wholes.index_add(0, owner, -sums)[is_left]
+            between[layer] = (sums**2 / own[:, None].clamp_min(1)).sum(0) + (rest**2 / left[is_left, None]).sum(0)
+        parts = int((own > 0).sum() + is_left.sum())
+        return (between - total**2 / float(n.sum())).clamp_min(0.0), parts
+
     def _n_kept_and_others(self) -> Tensor:
         """Positions of each kept class, and of all others, int64 (kept + 1,)."""
         n, kept = self.counts.sum(0), self.kept.shape[1]

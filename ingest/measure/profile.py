@@ -41,6 +41,19 @@ class Classified:
 
 
 @dataclass(frozen=True)
+class Division:
+    """How the kept classes of one kind are parts of another kind's.
+
+    Attributes:
+        whole: the other kind.
+        owner: which class of it each kept class is a part of, int64 (kept,).
+    """
+
+    whole: Lagged
+    owner: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Scheme:
     """One kind of class at one lag.
 
@@ -48,11 +61,13 @@ class Scheme:
         holds: which classes have which features, bool (classes, features).
         kept: classes at the front whose own sums are kept.
         front: classes at the front that are summed by class; None for all.
+        division: where the kept classes are parts of another kind's.
     """
 
     holds: NDArray[np.bool_]
     kept: int
     front: int | None = None
+    division: Division | None = None
 
 
 class Profile:
@@ -100,6 +115,7 @@ class Profile:
             )
             for lagged, scheme in schemes.items()
         }
+        self._divisions = {lagged: scheme.division for lagged, scheme in schemes.items() if scheme.division}
         by_layer = zip(pre_shift.view(n_layers, width), pre_scale.view(n_layers, width), strict=True)
         self.histograms = [Histograms(shift, scale) for shift, scale in by_layer]
         self.top = [Examples(width, TOP_EXAMPLES, device) for _ in range(n_layers)]
@@ -139,6 +155,12 @@ class Profile:
     def between(self, lagged: Lagged) -> Tensor:
         """Sum of squares of the post-activation between classes, float64 (layers, width)."""
         return self.sums[lagged].between(self.total)
+
+    def between_parts(self, lagged: Lagged) -> tuple[Tensor, int]:
+        """Likewise where classes are parts of another kind's, and the number of parts that have positions."""
+        division = self._divisions[lagged]
+        owner = torch.from_numpy(division.owner).to(self.total.device)
+        return self.sums[lagged].between_parts(self.sums[division.whole], owner, self.total)
 
     def place_information(self) -> Tensor:
         """Mutual information of firing and place, nats, float64 (layers, width)."""

@@ -12,7 +12,7 @@ from ingest.corpus.store import TokenRows
 from ingest.measure.classes import HALVES
 from ingest.measure.examples import Examples, around_quantiles
 from ingest.measure.profile import Lagged, Profile
-from ingest.recipes.profiling import PLACE, SUBSET, SYNTAX, TOKEN, Profiling
+from ingest.recipes.profiling import JOINT, PLACE, SUBSET, SYNTAX, TOKEN, Profiling
 from ingest.tables import (
     EXAMPLES,
     EXPLAINED,
@@ -31,7 +31,7 @@ _LEAST_FOR_MEAN = 5
 _QUANTILES, _PER_QUANTILE = [0.1, 0.5, 0.9], 3
 _LARGEST_INT, _BEYOND = 32_767, -32_768
 _VARIABLES = {(TOKEN, 0): "token", (TOKEN, 1): "previous_token", (PLACE, 0): "position", (SUBSET, 0): "subset",
-              (SYNTAX, 0): "syntax"}  # fmt: skip
+              (SYNTAX, 0): "syntax", (JOINT, 0): "token_and_syntax"}  # fmt: skip
 
 Frames = Iterator[tuple[str, pl.DataFrame]]
 
@@ -116,10 +116,14 @@ def _explained(
     neurons: dict[str, object], profile: Profile, profiling: Profiling, lagged: Lagged, variable: str
 ) -> pl.DataFrame:
     kind, sums = profiling.kinds[lagged[0]], profile.sums[lagged]
-    # Beyond a row's ends there is one more value; one alone is told apart as what is not kept.
-    left = kind.left + (lagged[1] != 0)
-    between, is_complete = profile.between(lagged), left <= 1
-    n_values = int((sums.counts.sum(0)[: sums.kept.shape[1]] > 0).sum()) + (left == 1)
+    if kind.owner is not None:
+        between, n_values = profile.between_parts(lagged)
+        is_complete = kind.left == 0
+    else:
+        # Beyond a row's ends there is one more value; one alone is told apart as what is not kept.
+        left = kind.left + (lagged[1] != 0)
+        between, is_complete = profile.between(lagged), left <= 1
+        n_values = int((sums.counts.sum(0)[: sums.kept.shape[1]] > 0).sum()) + (left == 1)
     information = profile.place_information().flatten().cpu().numpy() if variable == "position" else None
     return pl.DataFrame(
         neurons

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,17 +14,16 @@ from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
 from ingest.corpus.texts import TokenText, token_texts
 from ingest.errors import InputError
-from ingest.measure.profile import RANDOM_ROWS, Classified, Lagged, Scheme
+from ingest.measure.profile import RANDOM_ROWS, Classified, Division, Lagged, Scheme
+from ingest.recipes.joint import OfRows, joint_classes
 from ingest.study import Study
 
 # Ids and classes of syntax with sums of their own; rarer ids share sums with those of equal features.
 _KEPT_IDS = 2048
 _KEPT_SYNTAX = 1024
-TOKEN, PLACE, SUBSET, SYNTAX = "token", "position", "subset", "syntax"
+TOKEN, PLACE, SUBSET, SYNTAX, JOINT = "token", "position", "subset", "syntax", "token_and_syntax"
 # Features are looked at now and one position before; tokens also one position after.
-_LAGS = {TOKEN: (0, 1, -1), PLACE: (0,), SUBSET: (0,), SYNTAX: (0, 1)}
-# From the numbers of some rows to the classes of their positions, (rows, context).
-OfRows = Callable[[NDArray[np.int64]], NDArray[np.integer]]
+_LAGS = {TOKEN: (0, 1, -1), PLACE: (0,), SUBSET: (0,), SYNTAX: (0, 1), JOINT: (0,)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,7 @@ class Kind:
         kept: classes at the front with sums of their own, each of one value.
         left: values that occur and have no such class.
         front: classes at the front that are summed by class; None for all.
+        owner: class of tokens that each kept class is a part of; None where they are no such parts.
     """
 
     of_rows: OfRows
@@ -45,6 +44,7 @@ class Kind:
     kept: int
     left: int
     front: int | None = None
+    owner: NDArray[np.int64] | None = None
 
 
 class Profiling:
@@ -92,6 +92,7 @@ class Profiling:
             raise InputError("[measure.features] sets: the corpus has no two subsets of which one could be a feature")
         if rows.syntax is not None and (asked.sets is None or SYNTAX in wanted):
             self.kinds[SYNTAX] = self._syntax(rows.syntax, rows.syntax_table)
+            self.kinds[JOINT] = self._joint()
         elif SYNTAX in wanted:
             raise InputError('[measure.features] sets: syntax needs [corpus] syntax = "python" or "spacy:PIPELINE"')
         sampled = np.random.default_rng(0).permutation(len(ids))[:RANDOM_ROWS]
@@ -157,6 +158,15 @@ class Profiling:
         of_class = FeatureTable(features, holds)
         return Kind(lambda numbers: rank[np.asarray(classes[numbers])], of_class, front, left, front)
 
+    def _joint(self) -> Kind:
+        tokens, syntax = self.kinds[TOKEN], self.kinds[SYNTAX]
+        joint = joint_classes(
+            tokens.of_rows, tokens.kept, syntax.of_rows, syntax.kept, n_chosen=self._n_rows, n_rows=len(self._rows.ids)
+        )
+        n_pairs = len(joint.owner)
+        left = joint.left + max(0, tokens.left - 1) + max(0, syntax.left - 1)
+        return Kind(joint.of_rows, FeatureTable((), np.zeros((n_pairs + 1, 0), bool)), n_pairs, left, owner=joint.owner)
+
     def lagged(self) -> list[Lagged]:
         """All kinds with their lags."""
         return [(name, lag) for name in self.kinds for lag in _LAGS[name]]
@@ -174,7 +184,8 @@ class Profiling:
             kind = self.kinds[name]
             holds = np.pad(kind.table.holds, [(0, int(lag != 0)), (0, 0)])
             keeps = lag == 0 or (name == TOKEN and lag > 0)
-            found[name, lag] = Scheme(holds, kind.kept if keeps else 0, kind.front)
+            division = Division((TOKEN, 0), kind.owner) if kind.owner is not None else None
+            found[name, lag] = Scheme(holds, kind.kept if keeps else 0, kind.front, division)
         return found
 
     def classified(self, numbers: NDArray[np.int64], group: int, device: str) -> Classified:

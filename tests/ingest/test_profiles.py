@@ -120,6 +120,7 @@ def test_variance_explained_by_variables(trained: Ingested, by_hand: ByHand, cor
         "position": places.ravel(),
         "subset": np.where(documents >= 0, subset[np.maximum(documents, 0)], 0).ravel(),
         "syntax": syntax,
+        "token_and_syntax": ids.ravel().astype(np.int64) * len(NAMES) + syntax,
     }
     for variable, of_position in classes.items():
         found = rows(

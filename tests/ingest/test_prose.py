@@ -21,8 +21,10 @@ from tests.support.studies import entry, write_study
 from tests.support.tables import rows
 
 N_ROWS, N_DOCUMENTS = 160, 40
-# So few that most classes are rare ones.
+# So few that most classes, pairs or ids are rare ones.
 FEW_CLASSES = {"ingest.recipes.profiling:_KEPT_SYNTAX": 4}
+FEW_PAIRS = {"ingest.recipes.joint:_KEPT_PAIRS": 5}
+FEW_IDS = {"ingest.recipes.profiling:_KEPT_IDS": 20}
 
 
 def write_prose(folder: Path) -> None:
@@ -176,6 +178,21 @@ def test_common_features_are_there_and_take_away_what_they_explain(read: Read) -
         assert_close(scores["heldout_reduction"], np.mean(heldout, axis=0), 1e-4)
 
 
+def test_syntax_explains_beyond_the_token(read: Read) -> None:
+    query = "from marts.neuron_variables where model = 'a' and variable = $variable order by layer, neuron"
+    both = rows(read.warehouse, query, variable="token_and_syntax")
+    token, syntax = (rows(read.warehouse, query, variable=name) for name in ("token", "syntax"))
+    ss = ((read.post - read.post.mean(0)) ** 2).sum(0)
+    pairs = read.ids.ravel() * 1000 + read.values
+    for variable, labels in ((token, read.ids.ravel()), (syntax, read.values), (both, pairs)):
+        assert_close(variable["eta_squared"], between(read.post, labels) / ss, 1e-4)
+        assert variable["is_complete"].all()
+        assert set(variable["n_values"]) == {len(np.unique(labels))}
+    beyond = (between(read.post, pairs) - between(read.post, read.ids.ravel())) / ss
+    assert_close(both["beyond_token"], beyond, 1e-4)
+    assert beyond.min() > 0
+
+
 def ingested_with(read: Read, settings: dict[str, int]) -> tuple[Path, Path]:
     """Warehouses of the same study, with other constants and without."""
     warehouse = read.folder / "-".join(settings).replace(":", "-") / "neurons.duckdb"
@@ -203,6 +220,37 @@ def test_features_of_rare_classes_stay_what_they_are(read: Read) -> None:
     assert_close(found["ss_between"], between(read.post, np.where(np.isin(read.values, most), read.values, -1)), 1e-3)
     assert set(found["n_values"]) == {4}
     assert not found["is_complete"].any()
+    assert not rows(few, EXPLAINED, variable="token_and_syntax")["is_complete"].any()
+
+
+def test_rare_pairs_stay_with_their_token(read: Read) -> None:
+    few, all_of_them = ingested_with(read, FEW_PAIRS)
+    found, whole = (rows(warehouse, EXPLAINED, variable="token_and_syntax") for warehouse in (few, all_of_them))
+    token = rows(few, EXPLAINED, variable="token")
+    assert rows(few, EXPLAINED, variable="syntax")["is_complete"].all()
+    assert token["is_complete"].all()
+    assert not found["is_complete"].any()
+    assert set(found["n_values"]) == {len(np.unique(read.ids)) + 5}
+    assert (found["ss_between"] > token["ss_between"]).all()
+    assert (found["ss_between"] < whole["ss_between"]).all()
+
+
+def test_rare_ids_are_one_class_that_is_not_complete(read: Read) -> None:
+    """Without features of tokens all rare ids are alike, and share one class."""
+    few, _ = ingested_with(read, FEW_IDS)
+    ids = read.ids.ravel()
+    rank = np.empty(2048, np.int64)
+    rank[np.argsort(-np.bincount(ids, minlength=2048), kind="stable")] = np.arange(2048)
+    token = np.minimum(rank[ids], 20)
+    for variable, labels, n_values in (
+        ("token", token, 20),
+        ("token_and_syntax", token * 1000 + read.values, len(np.unique(token * 1000 + read.values))),
+    ):
+        found = rows(few, EXPLAINED, variable=variable)
+        assert_close(found["ss_between"], between(read.post, labels), 1e-3)
+        assert set(found["n_values"]) == {n_values}
+        assert not found["is_complete"].any()
+    assert not rows(few, EXPLAINED, variable="previous_token")["is_complete"].any()
 
 
 def test_more_prose_extends_a_run(read: Read) -> None:

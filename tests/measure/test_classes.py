@@ -63,3 +63,29 @@ def test_features_of_rare_classes_are_summed_like_all_others(
     labels = np.minimum(classes, min(KEPT, FRONT if front is None else front))
     total = torch.from_numpy(values.sum(1))
     np.testing.assert_allclose(sums.between(total).numpy(), between(values, labels), rtol=1e-4, atol=1e-4)
+
+
+def test_parts_of_classes_explain_what_their_partition_explains(
+    values: NDArray[np.float64], classes: NDArray[np.int64]
+) -> None:
+    """Classes of tokens, two of the first one's and one of all others' parts known: the rest of each is one more."""
+    colour = np.random.default_rng(3).integers(0, 3, TOKENS)
+    parts = np.full(TOKENS, 3)
+    parts[(classes == 0) & (colour == 0)] = 0
+    parts[(classes == 0) & (colour == 1)] = 1
+    parts[(classes >= KEPT) & (colour == 2)] = 2
+    whole = summed(values, classes, np.zeros((N_CLASSES, 0), bool), kept=KEPT)
+    some = summed(values, parts, np.zeros((4, 0), bool), kept=3)
+    found, n_parts = some.between_parts(whole, torch.tensor([0, 0, KEPT]), torch.from_numpy(values.sum(1)))
+    labels = np.minimum(classes, KEPT) * 4 + parts
+    assert n_parts == len(np.unique(labels)) == 7
+    np.testing.assert_allclose(found.numpy(), between(values, labels), rtol=1e-4, atol=1e-4)
+
+
+def test_a_class_that_its_parts_use_up_leaves_nothing(values: NDArray[np.float64]) -> None:
+    whole = summed(values, np.arange(TOKENS) % 2, np.zeros((2, 0), bool))
+    parts = np.where(np.arange(TOKENS) % 2, 2, np.arange(TOKENS) % 4 // 2)
+    some = summed(values, parts, np.zeros((3, 0), bool), kept=2)
+    found, n_parts = some.between_parts(whole, torch.tensor([0, 0]), torch.from_numpy(values.sum(1)))
+    assert n_parts == 3
+    np.testing.assert_allclose(found.numpy(), between(values, parts), rtol=1e-4, atol=1e-4)

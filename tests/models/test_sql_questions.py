@@ -26,8 +26,8 @@ def parameters(question: Path) -> list[str]:
     return sorted(set(re.findall(r"\$(\w+)", query)))
 
 
-def test_there_are_twenty_four_questions() -> None:
-    assert len(QUESTIONS) == 24
+def test_there_are_twenty_five_questions() -> None:
+    assert len(QUESTIONS) == 25
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda path: path.stem)
