@@ -50,7 +50,7 @@ class Corpus(_Section):
     context: int | None = Field(default=None, ge=2)
     bos: Literal["row", "none"] = "row"
     sample: Sample = Sample()
-    syntax: Literal["none", "python"] = "none"
+    syntax: str = "none"
 
     @field_validator("source")
     @classmethod
@@ -59,6 +59,14 @@ class Corpus(_Section):
         if source != "python-stdlib" and not (kind in ("hf", "text", "jsonl", "parquet") and rest):
             raise ValueError("write python-stdlib, text:GLOB, jsonl:PATH, parquet:PATH or hf:DATASET")
         return source
+
+    @field_validator("syntax")
+    @classmethod
+    def _known_syntax(cls, syntax: str) -> str:
+        kind, _, pipeline = syntax.partition(":")
+        if syntax not in ("none", "python") and not (kind == "spacy" and pipeline):
+            raise ValueError("write none, python or spacy:PIPELINE")
+        return syntax
 
 
 class Model(_Section):

@@ -6,13 +6,14 @@ import glob
 import hashlib
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ingest.corpus.stdlib import stdlib_files
+from ingest.corpus.syntax import Parser, open_parser
 from ingest.errors import InputError, first_line
 from ingest.study import Corpus
 
@@ -41,10 +42,17 @@ class Source:
     Attributes:
         identity: changes whenever the texts may have changed.
         read: yields the documents in a fixed order; None stands for one that could not be read as text.
+        parser: gives their tokens classes of syntax; None where the study wants none.
     """
 
     identity: str
     read: Callable[[], Iterator[Document | None]]
+    parser: Parser | None = None
+
+    @property
+    def syntax(self) -> str | None:
+        """What decides the classes of syntax; None without."""
+        return self.parser.identity if self.parser is not None else None
 
 
 def open_source(corpus: Corpus, folder: Path) -> Source:
@@ -55,8 +63,12 @@ def open_source(corpus: Corpus, folder: Path) -> Source:
         folder: what relative paths start from.
 
     Raises:
-        InputError: if there is nothing to read there.
+        InputError: if there is nothing to read there, or its syntax cannot be read.
     """
+    return replace(_open(corpus, folder), parser=open_parser(corpus.syntax, folder))
+
+
+def _open(corpus: Corpus, folder: Path) -> Source:
     kind, _, rest = corpus.source.partition(":")
     if kind == "python-stdlib":
         return _files([(name, name.split("/")[0], path) for name, path in stdlib_files(corpus.part)])

@@ -5,7 +5,8 @@ A stored corpus is a folder with
     ids.npy         (n_rows, context)  token ids, uint16 or uint32
     documents.npy   (n_rows, context)  index into documents.parquet, -1 where no document is (BOS)
     starts.npy      (n_rows, context)  offset of the token's first character in its document, uint32
-    syntax.npy      (n_rows, context)  class of the token in its source, uint16; only where the study asks for it
+    syntax.npy      (n_rows, context)  class of the token in its document, uint16 or uint32; where the study asks for it
+    syntax.json                        what these classes are: their features
     documents.parquet                  document, path, subset, n_tokens
     manifest.json                      written last: what the rows are made of, and their fingerprint
 """
@@ -29,9 +30,11 @@ import polars as pl
 import psutil
 from numpy.typing import NDArray
 
+from ingest.corpus.alignment import OUTSIDE
+from ingest.corpus.features import FeatureTable
 from ingest.corpus.sources import Document, Source
 from ingest.corpus.strata import Vocabulary, strata
-from ingest.corpus.syntax import OUTSIDE, python_classes
+from ingest.corpus.syntax import Parser, table_as_json, table_from_json
 from ingest.corpus.tokenize import EncodedDocument, encode, with_bos
 from ingest.errors import InputError, RunFailed
 from ingest.names import GROUPS
@@ -41,7 +44,7 @@ from ingest.tables import STRATA
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a stored corpus holds; the counts are over its rows."""
+    """What a stored corpus holds; the counts are over its rows, `syntax` is what gave the classes, None without."""
 
     source: str
     source_identity: str
@@ -53,6 +56,7 @@ class Manifest:
     n_stratum: dict[str, int]
     n_documents: int
     n_skipped: int
+    syntax: str | None
     python_version: str
     fingerprint: str
 
@@ -83,11 +87,17 @@ class TokenRows:
         return array
 
     @cached_property
-    def syntax(self) -> NDArray[np.uint16] | None:
-        """Syntax class of every position (n_rows, context), an index into `PYTHON.names`; None without syntax."""
-        file = self.folder / "syntax.npy"
-        array: NDArray[np.uint16] | None = np.load(file, mmap_mode="r") if file.exists() else None
+    def syntax(self) -> NDArray[np.integer] | None:
+        """Syntax class of every position (n_rows, context), a row of `syntax_table`; None without syntax."""
+        if self.manifest.syntax is None:
+            return None
+        array: NDArray[np.integer] = np.load(self.folder / "syntax.npy", mmap_mode="r")
         return array
+
+    @cached_property
+    def syntax_table(self) -> FeatureTable:
+        """Features of the syntax classes."""
+        return table_from_json((self.folder / "syntax.json").read_text(encoding="utf-8"))
 
     @cached_property
     def groups(self) -> NDArray[np.uint8]:
@@ -140,7 +150,7 @@ def store_corpus(corpus: Corpus, source: Source, vocabulary: Vocabulary, *, cont
         "bos": corpus.bos,
         "tokens": corpus.tokens,
         "sample": corpus.sample.model_dump(),
-        "syntax": corpus.syntax,
+        "syntax": source.syntax,
     }
     home = folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:16]
     stored = _stored(home)
@@ -164,7 +174,8 @@ def _stored(home: Path) -> TokenRows | None:
     """A corpus from disk; None if there is none, or it is not what its manifest says."""
     try:
         rows = TokenRows(home, Manifest(**json.loads((home / "manifest.json").read_text())))
-        whole = rows.ids.shape == rows.documents.shape == rows.starts.shape
+        arrays = (rows.documents, rows.starts, *(() if rows.syntax is None else (rows.syntax,)))
+        whole = all(array.shape == rows.ids.shape for array in arrays)
         return rows if whole and fingerprint(rows.ids) == rows.manifest.fingerprint else None
     except (OSError, ValueError, TypeError):
         return None
@@ -213,10 +224,12 @@ def _write(corpus: Corpus, source: Source, vocabulary: Vocabulary, context: int,
     _save(folder / "ids.npy", ids.astype(np.uint16 if vocabulary.size <= 1 << 16 else np.uint32))
     _save(folder / "documents.npy", document)
     _save(folder / "starts.npy", starts)
-    if corpus.syntax == "python":
-        classes = _joined(_python_classes(encoded, document), np.uint16)
+    if source.parser is not None:
+        classes = _joined(_syntax_classes(source.parser, encoded, document), np.uint32)
         syntax = with_bos(classes, context=context, bos=None if bos is None else OUTSIDE)[order]
-        _save(folder / "syntax.npy", syntax)
+        classes_of = source.parser.table
+        _save(folder / "syntax.npy", syntax.astype(np.uint16 if len(classes_of.holds) <= 1 << 16 else np.uint32))
+        (folder / "syntax.json").write_text(table_as_json(classes_of), encoding="utf-8")
     table = BytesIO()
     _document_table([e.document for e in encoded], document).write_parquet(table)
     (folder / "documents.parquet").write_bytes(table.getvalue())
@@ -232,6 +245,7 @@ def _write(corpus: Corpus, source: Source, vocabulary: Vocabulary, context: int,
         n_stratum={name: int(n) for name, n in zip(STRATA, counts, strict=True)},
         n_documents=len(np.unique(document[document >= 0])),
         n_skipped=n_skipped,
+        syntax=source.syntax,
         python_version=platform.python_version(),
         fingerprint=fingerprint(ids),
     )
@@ -264,12 +278,14 @@ def _encode_all(source: Source, vocabulary: Vocabulary, enough: int | None) -> t
     return encoded, n_skipped
 
 
-def _python_classes(encoded: list[EncodedDocument], positions: NDArray[np.int32]) -> list[NDArray[np.uint16]]:
+def _syntax_classes(
+    parser: Parser, encoded: list[EncodedDocument], positions: NDArray[np.int32]
+) -> list[NDArray[np.uint32]]:
     """Syntax of every document's tokens; of documents that no row holds, nothing."""
     held = set(np.unique(positions).tolist())
+    found = parser.classes([e.tokens for number, e in enumerate(encoded) if number in held])
     return [
-        python_classes(e.document.text, e.starts) if number in held else np.full(len(e.ids), OUTSIDE, np.uint16)
-        for number, e in enumerate(encoded)
+        next(found) if number in held else np.full(len(e.ids), OUTSIDE, np.uint32) for number, e in enumerate(encoded)
     ]
 
 

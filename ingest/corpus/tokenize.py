@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from ingest.corpus.alignment import Tokens
 from ingest.corpus.sources import Document
 
 _DOCUMENTS_AT_ONCE = 64
@@ -24,11 +25,18 @@ class EncodedDocument:
         document: the text they came from.
         ids: token ids, uint32 (n,); the last one is the separator, if the corpus has one.
         starts: for each token the offset of its first character in the text, uint32 (n,).
+        ends: likewise the offset after its last one; the separator covers no text.
     """
 
     document: Document
     ids: NDArray[np.uint32]
     starts: NDArray[np.uint32]
+    ends: NDArray[np.uint32]
+
+    @property
+    def tokens(self) -> Tokens:
+        """What the tokens cover."""
+        return Tokens(self.document.text, self.starts, self.ends)
 
 
 def encode(tokenizer: Tokenizer, documents: Iterable[Document], *, separator: int | None) -> Iterator[EncodedDocument]:
@@ -44,11 +52,12 @@ def encode(tokenizer: Tokenizer, documents: Iterable[Document], *, separator: in
         encodings = tokenizer.encode_batch([d.text for d in group], add_special_tokens=False)
         for document, encoding in zip(group, encodings, strict=True):
             ids = list(encoding.ids)
-            starts = [start for start, _ in encoding.offsets]
+            offsets = list(encoding.offsets)
             if separator is not None:
                 ids.append(separator)
-                starts.append(len(document.text))
-            yield EncodedDocument(document, np.asarray(ids, np.uint32), np.asarray(starts, np.uint32))
+                offsets.append((len(document.text), len(document.text)))
+            starts, ends = np.array(offsets, np.uint32).reshape(-1, 2).T
+            yield EncodedDocument(document, np.array(ids, np.uint32), starts, ends)
 
 
 def with_bos(stream: NDArray[Any], *, context: int, bos: int | None) -> NDArray[Any]:

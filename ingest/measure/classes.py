@@ -3,7 +3,8 @@
 Every position has one class (its token id, the id before it, its place in the row, its document's subset, ...), and a
 feature is a set of classes. Sums are taken by class and multiplied by the table of features afterwards, which is far
 smaller. From a feature's sum follows the variance it explains: within-class sums of squares are the total less the sum
-between classes.
+between classes. Where there are too many classes for that, the rare ones' few positions are multiplied with their
+features one by one.
 """
 
 from __future__ import annotations
@@ -36,17 +37,31 @@ class Present:
     holds: Tensor | None
 
 
+@dataclass(frozen=True)
+class Division:
+    """How the kept classes of one kind are parts of another kind's.
+
+    Attributes:
+        whole: the other kind, and its lag.
+        owner: which class of it each kept class is a part of, int64 (kept,).
+    """
+
+    whole: tuple[str, int]
+    owner: NDArray[np.int64]
+
+
 class Scheme:
     """One kind of class: which classes have which features, and how many keep sums of their own.
 
     Attributes:
         holds: bool (classes, features).
         kept: classes at the front with sums of their own.
+        division: where the kept classes are parts of another kind's.
     """
 
-    def __init__(self, holds: NDArray[np.bool_], kept: int) -> None:
+    def __init__(self, holds: NDArray[np.bool_], kept: int, division: Division | None = None) -> None:
         """Take the table of features."""
-        self.holds, self.kept = holds, kept
+        self.holds, self.kept, self.division = holds, kept, division
         self._features = [np.flatnonzero(row) for row in holds]
         self._counts = np.array([len(found) for found in self._features])
 
@@ -82,7 +97,8 @@ class ClassSums:
     Attributes:
         features: by feature, float64 (halves, layers, features, width).
         kept: by class, for the first classes, float64 (layers, kept, width).
-        counts: positions by class, int64 (halves, classes).
+        counts: positions of each kept class, and of all others, int64 (halves, kept + 1).
+        n_true: positions by feature, int64 (halves, features).
     """
 
     def __init__(self, scheme: Scheme, *, n_layers: int, width: int, device: str) -> None:
@@ -94,10 +110,11 @@ class ClassSums:
             width: neurons per layer.
             device: of the activations.
         """
-        n_classes, n_features = scheme.holds.shape
+        n_features = scheme.holds.shape[1]
         self.features = torch.zeros(HALVES, n_layers, n_features, width, dtype=torch.float64, device=device)
         self.kept = torch.zeros(n_layers, scheme.kept, width, dtype=torch.float64, device=device)
-        self.counts = torch.zeros(HALVES, n_classes, dtype=torch.int64, device=device)
+        self.counts = torch.zeros(HALVES, scheme.kept + 1, dtype=torch.int64, device=device)
+        self.n_true = torch.zeros(HALVES, n_features, dtype=torch.int64, device=device)
 
     def update(self, layer: int, centred: Tensor, present: Present, half: int) -> None:
         """Add positions of one layer.
@@ -117,7 +134,10 @@ class ClassSums:
 
     def count(self, present: Present, half: int) -> None:
         """Count positions, once for all layers."""
-        self.counts[half].index_add_(0, present.classes, torch.bincount(present.of_position))
+        n = torch.bincount(present.of_position)
+        self.counts[half].index_add_(0, present.classes.clamp(max=self.counts.shape[1] - 1), n)
+        if present.holds is not None:
+            self.n_true[half] += (present.holds @ n[:, None].float()).squeeze(1).long()
 
     def between(self, total: Tensor) -> Tensor:
         """Sum of squares between the kept classes, and one class of all others; float64 (layers, width).
@@ -128,14 +148,39 @@ class ClassSums:
             total: sums of a - shift over all positions, (layers, width).
         """
         n = self.counts.sum(0)
-        own, rest = n[: self.kept.shape[1], None].double(), float(n[self.kept.shape[1] :].sum())
+        own, rest = n[:-1, None].double(), float(n[-1])
         by_class = (self.kept**2 / own.clamp_min(1.0)).sum(1)
         others = (total - self.kept.sum(1)) ** 2 / max(rest, 1.0) if rest else 0.0
         return (by_class + others - total**2 / float(n.sum())).clamp_min(0.0)
 
+    def between_parts(self, whole: ClassSums, owner: Tensor, total: Tensor) -> tuple[Tensor, int]:
+        """Sum of squares between classes that are parts of another kind's.
+
+        Each of the other kind's kept classes, and its class of all others, consists of the kept classes here that it
+        owns and of what they leave of it.
+
+        Args:
+            whole: sums of the other kind over the same positions.
+            owner: which class of it each kept class here is a part of, int64 (kept,).
+            total: sums of a - shift over all positions, (layers, width).
+
+        Returns:
+            float64 (layers, width), and the number of parts that have positions.
+        """
+        n, own = whole.counts.sum(0), self.counts.sum(0)[:-1]
+        left = n.index_add(0, owner, -own)
+        is_left = left > 0
+        between = torch.empty_like(total)
+        for layer, sums in enumerate(self.kept):
+            wholes = torch.cat([whole.kept[layer], (total[layer] - whole.kept[layer].sum(0))[None]])
+            rest = wholes.index_add(0, owner, -sums)[is_left]
+            between[layer] = (sums**2 / own[:, None].clamp_min(1)).sum(0) + (rest**2 / left[is_left, None]).sum(0)
+        parts = int((own > 0).sum() + is_left.sum())
+        return (between - total**2 / float(n.sum())).clamp_min(0.0), parts
+
     def tensors(self) -> dict[str, Tensor]:
         """Everything by name, for a state file."""
-        return {"features": self.features, "kept": self.kept, "counts": self.counts}
+        return {"features": self.features, "kept": self.kept, "counts": self.counts, "n_true": self.n_true}
 
 
 def mutual_information(firing: Tensor, n_rows: int) -> Tensor:

@@ -79,6 +79,7 @@ class Profile:
             lagged: ClassSums(scheme, n_layers=n_layers, width=width, device=device)
             for lagged, scheme in schemes.items()
         }
+        self._divisions = {lagged: scheme.division for lagged, scheme in schemes.items() if scheme.division}
         by_layer = zip(pre_shift.view(n_layers, width), pre_scale.view(n_layers, width), strict=True)
         self.histograms = [Histograms(shift, scale) for shift, scale in by_layer]
         self.top = [Examples(width, TOP_EXAMPLES, device) for _ in range(n_layers)]
@@ -108,6 +109,12 @@ class Profile:
     def between(self, lagged: Lagged) -> Tensor:
         """Sum of squares of the post-activation between classes, float64 (layers, width)."""
         return self.sums[lagged].between(self.total)
+
+    def between_parts(self, lagged: Lagged) -> tuple[Tensor, int]:
+        """Likewise where classes are parts of another kind's, and the number of parts that have positions."""
+        division = self._divisions[lagged]
+        owner = torch.from_numpy(division.owner).to(self.total.device)
+        return self.sums[lagged].between_parts(self.sums[division.whole], owner, self.total)
 
     def place_information(self) -> Tensor:
         """Mutual information of firing and place, nats, float64 (layers, width)."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.corpus.syntax import open_parser
 from ingest.raw.warehouse import RawWarehouse
 from ingest.study import Study
 from ingest.subject.locate import locate_all
@@ -38,6 +39,8 @@ def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome
     """
     raw = RawWarehouse(warehouse)
     raw.check()
+    if study.corpus is not None:
+        open_parser(study.corpus.syntax, study.folder)  # refused before any model is fetched
     folders = locate_all(study)
     # Only now torch: what can be refused without it was refused at once.
     from ingest.recipes.measuring import measure

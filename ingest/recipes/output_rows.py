@@ -70,7 +70,7 @@ def _matches(rows: pl.DataFrame, similar: Mapping[str, EffectSimilarity]) -> pl.
 
 
 def _index(column: pl.Series) -> Tensor:
-    return torch.from_numpy(column.cast(pl.Int64).to_numpy())
+    return torch.from_numpy(column.cast(pl.Int64).to_numpy(writable=True))
 
 
 def _layers(pair: tuple[str, str], similar: Mapping[str, EffectSimilarity]) -> pl.DataFrame:

@@ -100,8 +100,12 @@ def _bucket_starts(method: Method | None, rows: TokenRows | None) -> tuple[int, 
     return bucket_starts(np.bincount(rows.groups, minlength=GROUPS).tolist(), method.buckets)
 
 
-def features_identity(study: Study) -> str | None:
+def features_identity(study: Study, syntax: str | None) -> str | None:
     """What decides the features besides tokenizer and text; None without.
+
+    Args:
+        study: checked study.
+        syntax: what gave the corpus its classes of syntax; None without.
 
     Raises:
         InputError: if the user's own features cannot be read.
@@ -113,7 +117,7 @@ def features_identity(study: Study) -> str | None:
         own = (study.folder / asked.csv).expanduser().read_bytes() if asked.csv else b""
     except OSError as error:
         raise InputError(f"[measure.features] csv: {asked.csv} cannot be read: {first_line(error)}") from None
-    return json.dumps([asked.sets, asked.min_count, hashlib.sha256(own).hexdigest() if own else None])
+    return json.dumps([asked.sets, asked.min_count, hashlib.sha256(own).hexdigest() if own else None, syntax])
 
 
 def plan_run(
@@ -162,7 +166,7 @@ def plan_run(
         rounds=(n_rows,) if n_rows else (),
         context=context,
         place_rows=min(_PLACE_ROWS, n_rows),
-        features=features_identity(study) if rows is not None else None,
+        features=features_identity(study, rows.manifest.syntax) if rows is not None else None,
         profile_rows=n_rows if rows is not None and measure.profile is not None else 0,
         batch_rows=batch,
         dtype=study.device.dtype,

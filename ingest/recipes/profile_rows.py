@@ -11,8 +11,8 @@ import torch
 from ingest.corpus.store import TokenRows
 from ingest.measure.classes import HALVES
 from ingest.measure.examples import Examples, around_quantiles
-from ingest.measure.profile import Profile
-from ingest.recipes.profiling import PLACE, SUBSET, SYNTAX, TOKEN, Profiling
+from ingest.measure.profile import Lagged, Profile
+from ingest.recipes.profiling import JOINT, PLACE, SUBSET, SYNTAX, TOKEN, Profiling
 from ingest.tables import (
     EXAMPLES,
     EXPLAINED,
@@ -31,7 +31,7 @@ _LEAST_FOR_MEAN = 5
 _QUANTILES, _PER_QUANTILE = [0.1, 0.5, 0.9], 3
 _LARGEST_INT, _BEYOND = 32_767, -32_768
 _VARIABLES = {(TOKEN, 0): "token", (TOKEN, 1): "previous_token", (PLACE, 0): "position", (SUBSET, 0): "subset",
-              (SYNTAX, 0): "syntax"}  # fmt: skip
+              (SYNTAX, 0): "syntax", (JOINT, 0): "token_and_syntax"}  # fmt: skip
 
 Frames = Iterator[tuple[str, pl.DataFrame]]
 
@@ -53,11 +53,11 @@ def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
     names = np.array([f.name for f in profiling.by_id.features], dtype=object)
     yield TOKEN_FEATURES.name, pl.DataFrame({"feature": names[columns_of].tolist(), "token_id": ids.astype(np.uint32)})
     for source, lag in profiling.lagged():
-        holds = profiling.schemes[source, lag].holds
+        sums = profiles[0].sums[source, lag]
         for half in range(HALVES):
-            counts = profiles[0].sums[source, lag].counts[half].cpu().numpy()
-            frame = {"place": np.arange(1, holds.shape[1] + 1, dtype=np.uint16), "n_true": counts @ holds}
-            also = {"source": source, "lag": lag, "half": half, "n": int(counts.sum())}
+            n_true = sums.n_true[half].cpu().numpy()
+            frame = {"place": np.arange(1, len(n_true) + 1, dtype=np.uint16), "n_true": n_true}
+            also = {"source": source, "lag": lag, "half": half, "n": int(sums.counts[half].sum())}
             yield FEATURE_COUNTS.name, pl.DataFrame(frame).with_columns(**_literals(also))
 
 
@@ -93,7 +93,7 @@ def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:
             yield FEATURE_SUMS.name, pl.DataFrame(neurons | {"sums": as_lists(values)}).with_columns(**_literals(also))
     for lagged, variable in _VARIABLES.items():
         if lagged in profile.sums:
-            yield EXPLAINED.name, _explained(neurons, profile, lagged, variable)
+            yield EXPLAINED.name, _explained(neurons, profile, profiling, lagged, variable)
     yield HISTOGRAMS.name, _histograms(neurons, profile)
     yield EXAMPLES.name, _examples(neurons, "top", profile.top, list(range(profile.top[0].n)), None)
     n = profile.random[0].n
@@ -109,23 +109,34 @@ def _literals(values: dict[str, object]) -> dict[str, pl.Expr]:
 
 def as_lists(values: np.ndarray) -> pl.Series:
     """The rows of a matrix as lists."""
-    return pl.Series(values, dtype=pl.Array(pl.Series(values[:0, 0]).dtype, values.shape[1])).arr.to_list()
+    inner = pl.Series(values[:0].ravel()).dtype
+    if not values.shape[1]:
+        return pl.Series([[]] * len(values), dtype=pl.List(inner))
+    return pl.Series(values, dtype=pl.Array(inner, values.shape[1])).arr.to_list()
 
 
-def _explained(neurons: dict[str, object], profile: Profile, lagged: tuple[str, int], variable: str) -> pl.DataFrame:
-    sums = profile.sums[lagged]
-    n_values = int((sums.counts.sum(0) > 0).sum())
-    kept = int((sums.counts.sum(0)[: sums.kept.shape[1]] > 0).sum())
+def _explained(
+    neurons: dict[str, object], profile: Profile, profiling: Profiling, lagged: Lagged, variable: str
+) -> pl.DataFrame:
+    kind, sums = profiling.kinds[lagged[0]], profile.sums[lagged]
+    if kind.owner is not None:
+        between, n_values = profile.between_parts(lagged)
+        is_complete = kind.left == 0
+    else:
+        # Beyond a row's ends there is one more value; one alone is told apart as what is not kept.
+        left = kind.left + (lagged[1] != 0)
+        between, is_complete = profile.between(lagged), left <= 1
+        n_values = int((sums.counts.sum(0)[: sums.kept.shape[1]] > 0).sum()) + (left == 1)
     information = profile.place_information().flatten().cpu().numpy() if variable == "position" else None
     return pl.DataFrame(
         neurons
         | {
-            "ss_between": profile.between(lagged).flatten().cpu().numpy(),
+            "ss_between": between.flatten().cpu().numpy(),
             "mutual_information": information
             if information is not None
             else pl.Series([None] * profile.total.numel(), dtype=pl.Float64),
         }
-    ).with_columns(**_literals({"variable": variable, "n_values": kept, "is_complete": kept >= n_values - 1}))
+    ).with_columns(**_literals({"variable": variable, "n_values": n_values, "is_complete": is_complete}))
 
 
 def _histograms(neurons: dict[str, object], profile: Profile) -> pl.DataFrame:

@@ -12,23 +12,24 @@ from numpy.typing import NDArray
 from ingest.corpus.features import Feature, FeatureTable, least_count, read_custom, token_features
 from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
-from ingest.corpus.syntax import PYTHON
 from ingest.corpus.texts import TokenText, token_texts
 from ingest.errors import InputError
-from ingest.measure.classes import HALVES, Scheme
+from ingest.measure.classes import HALVES, Division, Scheme
 from ingest.measure.examples import WINDOW
 from ingest.measure.histograms import BINS
 from ingest.measure.profile import RANDOM_ROWS, TOP_EXAMPLES, Classified, Lagged
+from ingest.recipes.joint import KEPT_PAIRS, OfRows, joint_classes
 from ingest.study import Study
 
-# Ids with sums of their own; rarer ones share sums with those of equal features.
+# Ids and classes of syntax with sums of their own; rarer ids share sums with those of equal features.
 _KEPT_IDS = 2048
 # As many as English and source code give.
 _USUAL_FEATURES = 300
 _FLOAT, _DOUBLE = 4, 8
-TOKEN, PLACE, SUBSET, SYNTAX = "token", "position", "subset", "syntax"
+_KEPT_SYNTAX = 1024
+TOKEN, PLACE, SUBSET, SYNTAX, JOINT = "token", "position", "subset", "syntax", "token_and_syntax"
 # Features are looked at now and one position before; tokens also one position after.
-_LAGS = {TOKEN: (0, 1, -1), PLACE: (0,), SUBSET: (0,), SYNTAX: (0, 1)}
+_LAGS = {TOKEN: (0, 1, -1), PLACE: (0,), SUBSET: (0,), SYNTAX: (0, 1), JOINT: (0,)}
 
 
 @dataclass(frozen=True)
@@ -36,16 +37,18 @@ class Kind:
     """One kind of class.
 
     Attributes:
-        of_position: class of every position, (n_rows, context), or of every id, with `by_id`.
+        of_rows: from the numbers of some rows to the classes of their positions, (rows, context).
         table: features of the classes.
-        kept: classes at the front with sums of their own.
-        by_id: whether `of_position` is to be looked up by token id.
+        kept: classes at the front with sums of their own, each of one value.
+        left: values that occur and have no such class.
+        owner: class of tokens that each kept class is a part of; None where they are no such parts.
     """
 
-    of_position: NDArray[np.integer]
+    of_rows: OfRows
     table: FeatureTable
     kept: int
-    by_id: bool = False
+    left: int
+    owner: NDArray[np.int64] | None = None
 
 
 class Profiling:
@@ -92,9 +95,10 @@ class Profiling:
         elif SUBSET in wanted:
             raise InputError("[measure.features] sets: the corpus has no two subsets of which one could be a feature")
         if rows.syntax is not None and (asked.sets is None or SYNTAX in wanted):
-            self.kinds[SYNTAX] = self._syntax(rows.syntax)
+            self.kinds[SYNTAX] = self._syntax(rows.syntax, rows.syntax_table)
+            self.kinds[JOINT] = self._joint()
         elif SYNTAX in wanted:
-            raise InputError('[measure.features] sets: syntax needs [corpus] syntax = "python"')
+            raise InputError('[measure.features] sets: syntax needs [corpus] syntax = "python" or "spacy:PIPELINE"')
         sampled = np.random.default_rng(0).permutation(len(ids))[:RANDOM_ROWS]
         self._is_sampled = np.isin(np.arange(len(rows.ids)), sampled)
 
@@ -107,35 +111,65 @@ class Profiling:
         rest, alike = np.unique(holds[order[_KEPT_IDS:]], axis=0, return_inverse=True)
         of_id[order[_KEPT_IDS:]] = len(kept) + alike.reshape(-1)
         table = FeatureTable(self.by_id.features, np.concatenate([holds[kept], rest]))
-        return Kind(of_id, table, len(kept), by_id=True)
+        ids = self._rows.ids
+        later = np.bincount(np.asarray(ids[self._n_rows :]).ravel(), minlength=len(order))
+        left = int((self.counts + later > 0)[order[_KEPT_IDS:]].sum())
+        return Kind(lambda numbers: of_id[np.asarray(ids[numbers])], table, len(kept), left)
 
     def _places(self) -> Kind:
-        n_rows, context = self._rows.ids.shape
-        places = np.broadcast_to(np.arange(context), (n_rows, context))
-        return Kind(places, FeatureTable((), np.zeros((context, 0), bool)), context)
+        context = self._rows.ids.shape[1]
+        table = FeatureTable((), np.zeros((context, 0), bool))
+        return Kind(lambda numbers: np.broadcast_to(np.arange(context), (len(numbers), context)), table, context, 0)
 
     def _subsets(self) -> Kind | None:
         """One feature per subset with enough positions; None where all text is of one."""
-        documents = np.asarray(self._rows.documents)
-        names = self._rows.document_table()["subset"].to_numpy()
-        known = sorted({str(names[d]) for d in np.unique(documents[: self._n_rows]) if d >= 0})
+        documents = self._rows.documents
+        names = [str(name) for name in self._rows.document_table()["subset"]]
+        parts = documents[: self._n_rows], documents[self._n_rows :]
+        first, later = ({names[d] for d in np.unique(part) if d >= 0} for part in parts)
+        known = sorted(first)
         number = {name: k for k, name in enumerate(known)}
-        of_document = np.array([number.get(str(name), len(known)) for name in names] + [len(known)])
-        classes = of_document[documents]
-        counts = np.bincount(classes[: self._n_rows].ravel(), minlength=len(known) + 1)[:-1]
+        of_document = np.array([number.get(name, len(known)) for name in names] + [len(known)])
+        counts = np.bincount(of_document[parts[0]].ravel(), minlength=len(known) + 1)[:-1]
         common = [k for k in range(len(known)) if self.least <= counts[k] < counts.sum()]
         if not common:
             return None
         holds = np.zeros((len(known) + 1, len(common)), bool)
         holds[common, np.arange(len(common))] = True
         features = tuple(Feature(f"subset_{known[k]}", SUBSET, f"text of the subset {known[k]!r}") for k in common)
-        return Kind(classes, FeatureTable(features, holds), len(known) + 1)
+        # BOS has no subset, which is one more value.
+        left = len(later - first) + self.first_place
+        return Kind(
+            lambda numbers: of_document[np.asarray(documents[numbers])], FeatureTable(features, holds), len(known), left
+        )
 
-    def _syntax(self, classes: NDArray[np.uint16]) -> Kind:
-        names = sorted(set().union(*PYTHON.features))
-        holds = np.array([[name in of for name in names] for of in PYTHON.features])
-        features = tuple(Feature(n, SYNTAX, f"Python's tokenizer: {n.removeprefix('syntax_')}") for n in names)
-        return Kind(classes, FeatureTable(features, holds), len(holds))
+    def _syntax(self, classes: NDArray[np.integer], table: FeatureTable) -> Kind:
+        """Features with enough positions; classes by their frequency.
+
+        Equally frequent ones go by their features: a longer corpus, in which they have other numbers, has them in the
+        same order.
+        """
+        counts = np.bincount(np.asarray(classes[: self._n_rows]).ravel(), minlength=len(table.holds))
+        later = np.bincount(np.asarray(classes[self._n_rows :]).ravel(), minlength=len(table.holds))
+        order = np.lexsort([*table.holds.T, -counts])
+        front = min(_KEPT_SYNTAX, int((counts > 0).sum()))
+        rank = np.empty(len(order), np.int64)
+        rank[order] = np.arange(len(order))
+        common = np.flatnonzero(counts @ table.holds >= self.least)
+        holds = table.holds[np.ix_(order, common)]
+        left = int((counts + later > 0)[order[front:]].sum())
+        features = tuple(table.features[k] for k in common)
+        of_class = FeatureTable(features, holds)
+        return Kind(lambda numbers: rank[np.asarray(classes[numbers])], of_class, front, left)
+
+    def _joint(self) -> Kind:
+        tokens, syntax = self.kinds[TOKEN], self.kinds[SYNTAX]
+        joint = joint_classes(
+            tokens.of_rows, tokens.kept, syntax.of_rows, syntax.kept, n_chosen=self._n_rows, n_rows=len(self._rows.ids)
+        )
+        n_pairs = len(joint.owner)
+        left = joint.left + max(0, tokens.left - 1) + max(0, syntax.left - 1)
+        return Kind(joint.of_rows, FeatureTable((), np.zeros((n_pairs + 1, 0), bool)), n_pairs, left, owner=joint.owner)
 
     def lagged(self) -> list[Lagged]:
         """All kinds with their lags."""
@@ -143,7 +177,7 @@ class Profiling:
 
     def kept_ids(self, n: int) -> NDArray[np.int64]:
         """Token ids of the first n classes of tokens."""
-        found: NDArray[np.int64] = np.argsort(self.kinds[TOKEN].of_position, kind="stable")[:n]
+        found: NDArray[np.int64] = np.argsort(-self.counts, kind="stable")[:n]
         return found
 
     @cached_property
@@ -152,16 +186,17 @@ class Profiling:
         found: dict[Lagged, Scheme] = {}
         for name, lag in self.lagged():
             kind = self.kinds[name]
-            nothing = np.zeros((1, kind.table.holds.shape[1]), bool)
-            holds = np.concatenate([kind.table.holds, nothing]) if lag else kind.table.holds
-            found[name, lag] = Scheme(holds, kind.kept if lag >= 0 else 0)
+            holds = np.pad(kind.table.holds, [(0, int(lag != 0)), (0, 0)])
+            keeps = lag == 0 or (name == TOKEN and lag > 0)
+            division = Division((TOKEN, 0), kind.owner) if kind.owner is not None else None
+            found[name, lag] = Scheme(holds, kind.kept if keeps else 0, division)
         return found
 
     def classified(self, numbers: NDArray[np.int64], group: int, device: str) -> Classified:
         """The classes of some rows' positions."""
         classes = {}
         for name, kind in self.kinds.items():
-            own = kind.of_position[np.asarray(self._rows.ids[numbers])] if kind.by_id else kind.of_position[numbers]
+            own = kind.of_rows(numbers)
             for lag in _LAGS[name]:
                 moved = _moved(own, lag, len(kind.table.holds)).ravel()
                 classes[name, lag] = self.schemes[name, lag].present(moved, device)
@@ -173,17 +208,19 @@ class Profiling:
         )
 
 
-def bytes_per_neuron(n_ids: int, context: int) -> int:
+def bytes_per_neuron(n_ids: int, context: int, *, has_syntax: bool) -> int:
     """Bytes that one neuron's profile holds, about: with the usual number of features.
 
     Args:
         n_ids: of the tokenizer.
         context: positions per row.
+        has_syntax: whether positions have a class of syntax.
     """
     tokens = _DOUBLE * (len(_LAGS[TOKEN]) * HALVES * _USUAL_FEATURES + 2 * min(n_ids, _KEPT_IDS))
     places = 2 * _DOUBLE * context
     examples = (TOP_EXAMPLES + RANDOM_ROWS) * (_FLOAT * (WINDOW + 1) + 2 * _DOUBLE)
-    return tokens + places + examples + _DOUBLE * (BINS + 2)
+    syntax = _DOUBLE * (KEPT_PAIRS + _KEPT_SYNTAX) if has_syntax else 0
+    return tokens + places + syntax + examples + _DOUBLE * (BINS + 2)
 
 
 def _moved(classes: NDArray[np.integer], lag: int, beyond: int) -> NDArray[np.int64]:

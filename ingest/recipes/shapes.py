@@ -142,6 +142,8 @@ def work_of(
     shapes = [Shape(p.n_layers, p.width) for p in populations]
     ours = sum(s.n_units for p, s in zip(populations, shapes, strict=True) if not p.is_twin)
     twins = {p.model for p in populations if p.is_twin}
+    n_ids = max((m.n_ids for m in models), default=0)
+    has_syntax = study.corpus is not None and study.corpus.syntax != "none"
     shifted = "shift" in study.measure.floors
     neurons = sum(m.n_layers * m.d_mlp for m in models)
     profiled = neurons if study.measure.profile is not None and n_tokens else 0
@@ -154,7 +156,7 @@ def work_of(
         draws=study.measure.baseline.draws,
         moments=2 * neurons if study.measure.moments else 0,
         profiled=profiled,
-        profile_bytes=profiled * bytes_per_neuron(max((m.n_ids for m in models), default=0), context),
+        profile_bytes=profiled * bytes_per_neuron(n_ids, context, has_syntax=has_syntax),
         sketched_twice=ours if shifted else 0,
         floor_pairs=(*(pairs if shifted else ()), *twin_pairs(populations, pairs)),
     )

@@ -99,7 +99,7 @@ class Plan:
         rounds: row after the last one of each round; a round holds every group of documents once.
         context: tokens per row.
         place_rows: rows that shifts and scales are taken from.
-        features: what the study says of features, and the hash of its own ones; None without profiles.
+        features: what the study says of features, the hash of its own ones, and the parser; None without profiles.
         profile_rows: rows that say which features are common enough.
         batch_rows: rows of one forward pass.
         dtype: number format of the forward passes.

@@ -88,9 +88,9 @@ EXPLAINED = Table(
     ("run", "model", "layer", "neuron", "variable"),
     (
         *NEURON_KEY,
-        Column("variable", "varchar not null", "token, previous_token, position, subset or syntax"),
+        Column("variable", "varchar not null", "token, previous_token, position, subset, syntax or token_and_syntax"),
         Column("ss_between", "double not null", "sum of squares between the values"),
-        Column("n_values", "uinteger not null", "values that are told apart"),
+        Column("n_values", "uinteger not null", "values, or groups of rare ones, that are told apart"),
         Column("is_complete", "boolean not null", "whether those are all; else ss_between is a lower bound"),
         Column("mutual_information", "double", "of the variable and firing (pre-activation > 0), nats; position only"),
     ),

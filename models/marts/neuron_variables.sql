@@ -19,6 +19,8 @@ variables as (
         explained.n_values,
         explained.is_complete,
         explained.mutual_information,
+        explained.beyond_token,
+        explained.beyond_token_by_chance,
         explained.run
     from explained
     inner join speaking

@@ -1,4 +1,4 @@
-"""Features of tokens: the inventory, what is common enough, a user's own, and Python's syntax."""
+"""Features of tokens: the inventory, what is common enough, a user's own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 
 from ingest.corpus.features import least_count, read_custom, token_features
 from ingest.corpus.inventory import token_tests
-from ingest.corpus.syntax import PYTHON, python_classes
 from ingest.corpus.texts import TokenText, token_texts
 from ingest.errors import InputError
 from ingest.subject.tokenizer import load_tokenizer
@@ -142,19 +141,3 @@ def test_a_byte_level_token_is_shown_three_ways() -> None:
     space = next(t for t in texts if t.text == " the")
     assert space.piece == "Ġthe"
     assert any("�" in t.text for t in texts)
-
-
-def test_python_source_has_its_classes() -> None:
-    text = 'def f(x):\n    """doc\n    more"""\n    return x + 12  # hi\n'
-    starts = [match.start() for match in re.finditer(r"\n *| ?\w+| ?[^\w\s]+|\s+", text)]
-    classes = [PYTHON.names[k] for k in python_classes(text, np.array(starts))]
-    assert classes == [
-        "keyword", "name", "operator", "name", "operator", "indent", "string", "string", "string", "string", "string",
-        "indent", "keyword", "name", "operator", "number", "none", "comment", "comment", "newline",
-    ]  # fmt: skip
-
-
-def test_source_that_python_refuses_ends_without_classes() -> None:
-    text = "x = 1\n'''never closed\nmore"
-    classes = python_classes(text, np.array([0, 1, 3, 5, 6, 9]))
-    assert [PYTHON.names[k] for k in classes] == ["name", "operator", "number", "newline", "none", "none"]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.ingest.workshop import Cases, Workshop, assert_refused, run_here
+from tests.ingest.workshop import STDLIB, Cases, Workshop, assert_refused, run_here
 from tests.support.commands import one_line_of_refusal
+from tests.support.pipelines import save_pipeline
 from tests.support.small_models import CONTEXT
 from tests.support.studies import entry
 
@@ -31,6 +33,12 @@ def _one_subset(workshop: Workshop) -> Path:
     (workshop.folder / "words.txt").write_text("some words and more of them\n" * 200)
     corpus = {"source": "text:words.txt", "tokens": 8 * CONTEXT, "context": CONTEXT}
     return workshop.study(measure={"features": {"sets": ["subset"]}}, corpus=corpus)
+
+
+def _broken_pipeline(workshop: Workshop) -> Path:
+    folder = save_pipeline(workshop.folder / "pipeline")
+    (folder / "config.cfg").unlink(missing_ok=True)
+    return workshop.study(corpus=STDLIB | {"syntax": "spacy:pipeline"})
 
 
 CASES: Cases = {
@@ -62,10 +70,22 @@ CASES: Cases = {
     "a feature without a token": (_own_features("mine,"), r"needs the columns feature and token in every row"),
     "features of no kind": (lambda w: w.study(measure={"features": {"sets": []}}), r"measure\.features"),
     "subsets of one": (_one_subset, r"sets: the corpus has no two subsets"),
-    "syntax of no tokenizer": (lambda w: w.study(measure={"features": {"sets": ["syntax"]}}),
-                               r"sets: syntax needs \[corpus\] syntax"),
     "features without moments": (lambda w: w.study(measure={"features": {}, "moments": False}),
                                  r"features need moments = true"),
+    "an unknown syntax": (lambda w: w.study(corpus=STDLIB | {"syntax": "latin"}),
+                          r"corpus\.syntax = 'latin': write none, python or spacy:PIPELINE"),
+    "a pipeline without a name": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:"}),
+                                  r"corpus\.syntax = 'spacy:': write none"),
+    "a pipeline that is not installed": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:xx_none_sm"}),
+                                         "no spaCy pipeline xx_none_sm .*python -m spacy download xx_none_sm"),
+    "a package that is no pipeline": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:numpy"}),
+                                      "no spaCy pipeline numpy is installed"),
+    "a folder that is no pipeline": (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:a"}),
+                                     r"/a is no spaCy pipeline .*nlp\.to_disk"),
+    "a broken pipeline": (_broken_pipeline, "the spaCy pipeline .* cannot be loaded: .*config"),
+    "features of syntax without syntax": (
+        lambda w: w.study(measure={"features": {"sets": ["syntax"]}}),
+        r'sets: syntax needs \[corpus\] syntax = "python" or "spacy:PIPELINE"'),
     "state of no size": (lambda w: w.study(measure={"keep_state": -1}), r"measure\.keep_state = -1"),
 }  # fmt: skip
 
@@ -86,3 +106,11 @@ def test_a_site_that_a_model_lacks_is_refused(
     line = one_line_of_refusal(run_here(["ingest", study, "--warehouse", tmp_path / "new.duckdb"], capsys, monkeypatch))
     assert re.search("model a has no site head_z: .*leave head_z out of sites", line), line
     assert not (tmp_path / "new.duckdb").exists()
+
+
+def test_a_pipeline_without_spacy_is_refused(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "spacy", None)  # what import finds where it is not installed
+    case = (lambda w: w.study(corpus=STDLIB | {"syntax": "spacy:pipeline"}), r'pip install "neuron-warehouse\[spacy\]"')
+    assert_refused(workshop, case, capsys, monkeypatch)

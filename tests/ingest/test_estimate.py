@@ -73,7 +73,7 @@ def test_more_devices_take_less_time_and_memory(study: Path) -> None:
 def test_profiles_hold_the_memory_that_is_counted() -> None:
     profile, _ = typical_profile(Shape(2, 64), tokens=256, device="cpu")
     held = sum(tensor.numel() * tensor.element_size() for tensor in profile.tensors().values())
-    assert bytes_per_neuron(2048, 128) == pytest.approx(held / 128, rel=0.05)
+    assert bytes_per_neuron(2048, 128, has_syntax=False) == pytest.approx(held / 128, rel=0.05)
 
 
 def test_short_runs_are_exact_and_long_ones_are_not() -> None:

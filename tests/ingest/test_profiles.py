@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from ingest.corpus.python_syntax import NAMES
 from ingest.corpus.store import Manifest, TokenRows
 from tests.conftest import Ingested
 from tests.ingest.by_hand import Array, ByHand, assert_close
@@ -93,21 +94,8 @@ def test_syntax_is_what_python_says(trained: Ingested, corpus: TokenRows) -> Non
         "where feature_kind = 'syntax' and lag = 0 group by 1 order by 1",
     )  # fmt: skip
     assert corpus.syntax is not None
-    names = [
-        "outside",
-        "none",
-        "multi",
-        "keyword",
-        "name",
-        "string",
-        "comment",
-        "operator",
-        "number",
-        "newline",
-        "indent",
-    ]
     for feature, n in counted.iter_rows():
-        assert n == (corpus.syntax == names.index(feature.removeprefix("syntax_"))).sum() > 0
+        assert n == (corpus.syntax == NAMES.index(feature.removeprefix("syntax_"))).sum() > 0
 
 
 def eta_squared(values: Array, classes: NDArray[np.integer]) -> Array:
@@ -124,11 +112,15 @@ def test_variance_explained_by_variables(trained: Ingested, by_hand: ByHand, cor
     places = np.broadcast_to(np.arange(ids.shape[1]), ids.shape)
     subset = corpus.document_table()["subset"].rank("dense").to_numpy()
     documents = np.asarray(corpus.documents)
+    assert corpus.syntax is not None
+    syntax = np.asarray(corpus.syntax).ravel().astype(np.int64)
     classes = {
         "token": ids.ravel(),
         "previous_token": moved(ids, 1),
         "position": places.ravel(),
         "subset": np.where(documents >= 0, subset[np.maximum(documents, 0)], 0).ravel(),
+        "syntax": syntax,
+        "token_and_syntax": ids.ravel().astype(np.int64) * len(NAMES) + syntax,
     }
     for variable, of_position in classes.items():
         found = rows(
@@ -137,6 +129,7 @@ def test_variance_explained_by_variables(trained: Ingested, by_hand: ByHand, cor
             model=MODEL, variable=variable,
         )  # fmt: skip
         assert found["is_complete"].all()
+        assert set(found["n_values"]) == {len(np.unique(of_position))}
         assert_close(found["eta_squared"], eta_squared(by_hand.post[MODEL], of_position), 1e-4)
         assert found["mutual_information"].null_count() == (0 if variable == "position" else len(found))
 

