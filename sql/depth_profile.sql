@@ -19,7 +19,9 @@ listed as (
         n_prediction,
         n_suppression,
         n_prediction_calibrated,
-        n_suppression_calibrated
+        n_suppression_calibrated,
+        n_entropy_calibrated,
+        n_attention_calibrated
     from profiles
 )
 

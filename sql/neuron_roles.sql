@@ -1,6 +1,6 @@
--- Which neurons have a role by what they write to the vocabulary, the strongest first?
+-- Which neurons have a role by what they write, the strongest first?
 -- $model: name of a model; all models without it
--- $role: prediction, suppression or partition; all without it
+-- $role: prediction, suppression, partition, entropy or attention; all without it
 with
 
 roles as (

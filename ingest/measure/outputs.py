@@ -12,10 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-_NEURONS_AT_ONCE = 512
-# Histograms: standard deviations on either side of the mean.
-_REACH = 4.0
-
 
 @dataclass(frozen=True)
 class Writing:
@@ -131,30 +127,3 @@ def _scaled(writing: Writing, without: Tensor) -> Tensor:
     directions = writing.neurons.double()
     norms = _norms(directions, _covariance(writing, writing, without))
     return directions / torch.where(norms > 0, norms, torch.nan)[..., None]
-
-
-def effect_histograms(directions: Tensor, tokens: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Histograms over the vocabulary of token . direction.
-
-    Bins reach from four standard deviations below a neuron's mean to four above it.
-
-    Args:
-        directions: one per neuron, (neurons, d_model).
-        tokens: one vector per token, (d_vocab, d_model).
-        bins: of equal width.
-
-    Returns:
-        Lower edge of the first bin and width of a bin, float64 (neurons,), and counts, int64 (neurons, 2 + bins):
-        below the first edge, the bins, from the last edge on.
-    """
-    lowest, steps, counts = [], [], []
-    for some in directions.float().split(_NEURONS_AT_ONCE):
-        effects = some @ tokens.float().T
-        sd, mean = torch.std_mean(effects, dim=1, correction=0)
-        low, step = mean - _REACH * sd, (2 * _REACH / bins) * sd.clamp_min(1e-30)
-        place = ((effects - low[:, None]) / step[:, None] + 1).clamp_(0, bins + 1).int()
-        place += (bins + 2) * torch.arange(len(some), dtype=torch.int32)[:, None]
-        counts.append(torch.bincount(place.flatten(), minlength=len(some) * (bins + 2)).view(len(some), bins + 2))
-        lowest.append(low.double())
-        steps.append(step.double())
-    return torch.cat(lowest), torch.cat(steps), torch.cat(counts)

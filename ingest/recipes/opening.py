@@ -17,19 +17,7 @@ from ingest.recipes.planning import Planned
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Plan, parts
 from ingest.study import Study
-from ingest.tables import (
-    CORPORA,
-    MODELS,
-    PAIRS,
-    RUNS,
-    SITES,
-    TOKENS,
-    VOCABULARY_HISTOGRAMS,
-    VOCABULARY_NULLS,
-    VOCABULARY_SUMS,
-    VOCABULARY_TOKENS,
-    WEIGHTS,
-)
+from ingest.tables import CORPORA, FROM_WEIGHTS, MODELS, PAIRS, RUNS, SITES, TOKENS
 
 
 def now() -> datetime:
@@ -103,11 +91,9 @@ def opening_rows(
             "python_version": manifest.python_version,
         }
         opening.append((CORPORA.name, pl.DataFrame([corpus])))
-    opening.append((WEIGHTS.name, pl.concat([s.weights for s in subjects])))
-    opening.append((VOCABULARY_SUMS.name, pl.concat([s.vocabulary_sums for s in subjects])))
-    opening.append((VOCABULARY_NULLS.name, pl.concat([s.vocabulary_nulls for s in subjects])))
-    opening.append((VOCABULARY_HISTOGRAMS.name, pl.concat([s.effect_histograms for s in subjects])))
-    opening.append((VOCABULARY_TOKENS.name, pl.concat([s.extreme_tokens for s in subjects])))
+    for table in FROM_WEIGHTS:
+        if frames := [s.frames[table.name] for s in subjects if table.name in s.frames]:
+            opening.append((table.name, pl.concat(frames)))
     opening.append((TOKENS.name, _token_rows(vocabulary, rows)))
     return [(name, of_run(plan.run, frame)) for name, frame in opening]
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformer_lens.model_bridge import TransformerBridge
 
 from ingest.errors import InputError, first_line
+from ingest.subject.heads import Heads, UnreadableHeads, read_heads
+from ingest.subject.orientation import TOLERANCE, oriented, tensor_of
 from ingest.subject.sites import Reader, Sites
-
-_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,18 @@ class ProcessedWeights:
 
     Attributes:
         layers: one per MLP.
+        heads: the attention heads; None where this architecture's cannot be read.
         w_u: unembedding (d_model, d_vocab).
         w_e: embedding (d_vocab, d_model).
-        processing: what was done, in words.
+        is_centred: whether writing weights and unembedding are centred over the residual stream.
+        processing: what was done, and what could not be read, in words.
     """
 
     layers: tuple[LayerWeights, ...]
+    heads: Heads | None
     w_u: Tensor
     w_e: Tensor
+    is_centred: bool
     processing: str
 
 
@@ -161,14 +164,21 @@ def parity_error(name: str, bridge: TransformerBridge, network: nn.Module, sites
         activations = reader.read(ids)
     ours = torch.cat([*activations.pre, *activations.at["mlp"]], dim=1)
     error = float((ours - theirs).abs().max())
-    if not error <= _TOLERANCE * max(1.0, float(ours.abs().max())):
+    if not error <= TOLERANCE * max(1.0, float(ours.abs().max())):
         raise InputError(f"model {name}: activations differ by {error:.2g} between transformers and TransformerLens")
     return error
 
 
 @torch.no_grad()
 def processed_weights(
-    name: str, bridge: TransformerBridge, network: nn.Module, sites: Sites, ids: Tensor
+    name: str,
+    bridge: TransformerBridge,
+    network: nn.Module,
+    sites: Sites,
+    ids: Tensor,
+    *,
+    bos: int | None,
+    context: int | None,
 ) -> ProcessedWeights:
     """Fold and centre the weights, and check by algebra on a forward pass that they are what they are called.
 
@@ -180,6 +190,8 @@ def processed_weights(
         network: the plain model, which tells what biases there are.
         sites: its MLPs.
         ids: token rows (rows, context) for the check.
+        bos: id of BOS; None where the tokenizer has none.
+        context: longest row that the model can read; None where nothing bounds it.
 
     Raises:
         InputError: if input or output weights do not reproduce the MLP's own activations.
@@ -200,36 +212,38 @@ def processed_weights(
     for layer, block in enumerate(bridge.blocks):
         inputs, pre, post, out = (cache[f"blocks.{layer}.{hook}"].flatten(0, -2) for hook in wanted[:4])
         mlp, what = block.mlp, f"model {name}, layer {layer}"
-        b_in = _bias(mlp, "b_gate" if sites.is_gated else "b_in")
+        b_in = tensor_of(mlp, "b_gate" if sites.is_gated else "b_in")
         w_in = _oriented(f"{what}: W_in", mlp.W_gate if sites.is_gated else mlp.W_in, b_in, inputs, pre)
-        w_out = _oriented(f"{what}: W_out", mlp.W_out, _bias(mlp, "b_out"), post, out)
+        w_out = _oriented(f"{what}: W_out", mlp.W_out, tensor_of(mlp, "b_out"), post, out)
         w_up = None
         if sites.is_gated:
             up = cache[f"blocks.{layer}.mlp.hook_pre_linear"].flatten(0, -2)
-            w_up = _oriented(f"{what}: W_up", mlp.W_in, _bias(mlp, "b_in"), inputs, up)
+            w_up = _oriented(f"{what}: W_up", mlp.W_in, tensor_of(mlp, "b_in"), inputs, up)
         # Without a bias of its own and under a norm without one, the layer has none; folding may have put zeros there.
         has_bias = sites.norm == "layer" or network.get_submodule(sites.pre[layer]).bias is not None
         layers.append(LayerWeights(w_in=w_in, w_up=w_up, w_out=w_out, b_in=b_in if has_bias else None))
-    processing = "norms folded" if folds else "as trained: this architecture's norms cannot be folded"
+    done = ["norms folded" if folds else "as trained: this architecture's norms cannot be folded"]
     if centred:
-        processing += ", writing weights and unembedding centred"
-    return ProcessedWeights(tuple(layers), bridge.W_U, bridge.W_E, processing)
-
-
-def _bias(mlp: Any, key: str) -> Tensor | None:
+        done.append("writing weights and unembedding centred")
+    heads = None
     try:
-        bias = getattr(mlp, key)
-    except AttributeError:
-        return None
-    return bias if isinstance(bias, Tensor) else None
+        heads = read_heads(bridge, network, sites, ids, bos=bos, context=context)
+        if heads.no_bos is not None:
+            done.append(f"no attention to BOS: {heads.no_bos}")
+    except UnreadableHeads as why:
+        done.append(f"no attention heads: {why}")
+    return ProcessedWeights(
+        tuple(layers), heads, bridge.W_U, bridge.W_E, is_centred=centred, processing=", ".join(done)
+    )
 
 
 def _oriented(what: str, weight: Tensor, bias: Tensor | None, inputs: Tensor, outputs: Tensor) -> Tensor:
-    """The weight (inputs, outputs) if it maps the inputs to the outputs, as it stands or transposed."""
-    target = outputs if bias is None else outputs - bias
-    for candidate in (weight, weight.T):
-        if candidate.shape == (inputs.shape[1], outputs.shape[1]):
-            error = float((inputs @ candidate - target).abs().max())
-            if error <= _TOLERANCE * max(1.0, float(outputs.abs().max())):
-                return candidate.detach().clone()
-    raise InputError(f"{what} does not reproduce the MLP's activations: TransformerLens misreads this architecture")
+    """The weight (inputs, outputs) if it maps the inputs to the outputs, as it stands or transposed.
+
+    Raises:
+        InputError: if it does neither.
+    """
+    found = oriented(weight, bias, inputs, outputs)
+    if found is None:
+        raise InputError(f"{what} does not reproduce the MLP's activations: TransformerLens misreads this architecture")
+    return found

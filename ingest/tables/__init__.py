@@ -32,11 +32,21 @@ from ingest.tables.profiles import (
     SEQUENCES,
     TOKEN_FEATURES,
     TOKENS,
+)
+from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA
+from ingest.tables.weights import (
+    FROM_WEIGHTS,
+    HEAD_NULLS,
+    HEAD_SCORES,
+    NEIGHBOURS,
+    NULL_SHARES,
+    NULL_SPACES,
     VOCABULARY_HISTOGRAMS,
     VOCABULARY_NULLS,
+    VOCABULARY_SUMS,
     VOCABULARY_TOKENS,
+    WEIGHTS,
 )
-from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA, VOCABULARY_SUMS, WEIGHTS
 
 TABLES = (
     RUNS,
@@ -45,13 +55,9 @@ TABLES = (
     MODELS,
     PAIRS,
     MOMENTS,
-    WEIGHTS,
-    VOCABULARY_SUMS,
     SITES,
     TOKENS,
-    VOCABULARY_HISTOGRAMS,
-    VOCABULARY_NULLS,
-    VOCABULARY_TOKENS,
+    *FROM_WEIGHTS,
     *SELECTIONS,
     *PROFILES,
 )
@@ -67,10 +73,16 @@ __all__ = [
     "FEATURES",
     "FEATURE_COUNTS",
     "FEATURE_SUMS",
+    "FROM_WEIGHTS",
+    "HEAD_NULLS",
+    "HEAD_SCORES",
     "HISTOGRAMS",
     "MEAN_TOKENS",
     "MODELS",
     "MOMENTS",
+    "NEIGHBOURS",
+    "NULL_SHARES",
+    "NULL_SPACES",
     "OUTPUT_SUMS",
     "PAIRS",
     "PARTIAL_BESTS",

@@ -1,8 +1,8 @@
-"""Raw tables of profiles: what neurons respond to, what they write to the vocabulary, what that looks like."""
+"""Raw tables of profiles: tokens and features, what neurons respond to, what that looks like."""
 
 from __future__ import annotations
 
-from ingest.tables.columns import MODEL, NEURON_KEY, RUN, Column, Table
+from ingest.tables.columns import NEURON_KEY, RUN, Column, Table
 
 _SOURCE = Column("source", "varchar not null", "what decides the feature: token, subset or syntax of the position")
 _PLACE = Column("place", "usmallint not null", "entry of the source's arrays in raw.feature_sums, from 1")
@@ -150,44 +150,6 @@ MEAN_TOKENS = Table(
         Column("token_ids", "uinteger[] not null", "ids, the largest mean first"),
         Column("means", "float[] not null", "mean post-activations at the token"),
         Column("n", "uinteger[] not null", "positions behind each mean"),
-    ),
-)
-
-VOCABULARY_TOKENS = Table(
-    "vocabulary_tokens",
-    "One row per run, neuron and side: the tokens whose logits a neuron raises or lowers most.",
-    ("run", "model", "layer", "neuron", "side"),
-    (
-        *NEURON_KEY,
-        Column("side", "varchar not null", "promoted, suppressed: largest and smallest W_U . w_out"),
-        Column("token_ids", "uinteger[] not null", "ids, the most extreme first"),
-        Column("effects", "float[] not null", "W_U . w_out: what one unit of activation adds to the logit"),
-    ),
-)
-
-VOCABULARY_NULLS = Table(
-    "vocabulary_nulls",
-    "One row per run, model, statistic and quantile: moments of cos(W_U, direction) for 10,000 random directions.",
-    ("run", "model", "statistic", "quantile"),
-    (
-        RUN,
-        MODEL,
-        Column("statistic", "varchar not null", "vocab_var or vocab_kurt"),
-        Column("quantile", "double not null", "share of the random directions with a smaller value"),
-        Column("value", "double not null", "of the statistic"),
-    ),
-)
-
-VOCABULARY_HISTOGRAMS = Table(
-    "vocabulary_histograms",
-    "One row per run, neuron and effect: histogram over the vocabulary of what weights do to tokens.",
-    ("run", "model", "layer", "neuron", "effect"),
-    (
-        *NEURON_KEY,
-        Column("effect", "varchar not null", "logit: W_U . w_out; out: cos(W_U, w_out); in: cos(W_E, w_in)"),
-        Column("lowest", "float not null", "lower edge of the first bin, four standard deviations below the mean"),
-        Column("step", "float not null", "width of a bin"),
-        Column("counts", "uinteger[] not null", "tokens below the first edge, in each bin, from the last edge on"),
     ),
 )
 

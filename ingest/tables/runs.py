@@ -1,8 +1,8 @@
-"""Raw tables of runs, their models and texts, and the sums of every neuron's activations and weights."""
+"""Raw tables of runs, their models and texts, and the sums of every neuron's activations."""
 
 from __future__ import annotations
 
-from ingest.tables.columns import LAYER, MODEL, NEURON, NEURON_KEY, OTHER, RUN, Column, Table, power_sums
+from ingest.tables.columns import LAYER, MODEL, NEURON, OTHER, RUN, Column, Table, power_sums
 
 STRATA = ("text", "newline", "bos")
 
@@ -110,7 +110,11 @@ MODELS = Table(
         Column("activation", "varchar", "activation function of the MLP"),
         Column("is_gated", "boolean not null", "whether the MLP has a gate"),
         Column("norm", "varchar not null", "layer or rms: the norm in front of the MLP"),
-        Column("processing", "varchar not null", "what was folded and centred for the weight statistics"),
+        Column(
+            "processing",
+            "varchar not null",
+            "what was folded and centred, and what could not be read of attention",
+        ),
         Column("weights_hash", "varchar not null", "hash of all parameters"),
         Column("tokenizer_hash", "varchar not null", "hash of the tokenizer"),
         Column("parity_error", "double", "largest difference of an activation, plain model against TransformerLens"),
@@ -144,32 +148,5 @@ MOMENTS = Table(
         Column("n_positive", "ubigint not null", "positions with a pre-activation above 0"),
         *power_sums("pre", "pre-activation"),
         *power_sums("post", "post-activation"),
-    ),
-)
-
-WEIGHTS = Table(
-    "weights",
-    "One row per run and neuron: facts of the processed weights (folded norms, centred writing weights).",
-    ("run", "model", "layer", "neuron"),
-    (
-        *NEURON_KEY,
-        Column("w_in_norm", "double not null", "Euclidean norm of the input weights; of the gate's, if there is one"),
-        Column("w_up_norm", "double", "norm of the up projection's weights in a gated MLP"),
-        Column("w_out_norm", "double not null", "norm of the output weights"),
-        Column("input_bias", "double", "bias of the pre-activation after folding; NULL if the layer has none"),
-        Column("in_out_sim", "double", "cosine of input and output weights; NULL if one of them is zero"),
-        Column("up_out_sim", "double", "cosine of the up projection's and the output weights in a gated MLP"),
-    ),
-)
-
-VOCABULARY_SUMS = Table(
-    "vocabulary_sums",
-    "One row per run, neuron and effect: power sums over the vocabulary of cosines with the (un)embedding.",
-    ("run", "model", "layer", "neuron", "effect"),
-    (
-        *NEURON_KEY,
-        Column("effect", "varchar not null", "out: cos(W_U, w_out); in: cos(W_E, w_in)"),
-        Column("n", "ubigint not null", "tokens of the vocabulary"),
-        *(Column(f"sum_{k}", "double not null", f"sum of cosine^{k}") for k in (1, 2, 3, 4)),
     ),
 )

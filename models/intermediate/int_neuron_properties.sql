@@ -42,6 +42,35 @@ supports as (
     select * from {{ ref('int_supports') }}
 ),
 
+spaces as (
+    select
+        run,
+        model,
+        max(n_directions / n_all) filter (where part = 0.02) as expected_02,
+        max(n_directions / n_all) filter (where part = 0.05) as expected_05,
+        max(n_directions / n_all) filter (where part = 0.1) as expected_10
+    from {{ ref('stg_raw__null_spaces') }}
+    group by run, model
+),
+
+-- How much more of w_out than of a random direction hardly reaches the logits.
+null_shares as (
+    select
+        shares.run,
+        shares.model,
+        shares.layer,
+        shares.neuron,
+        shares.logit_var,
+        shares.part_02 - spaces.expected_02 as null_share_02,
+        shares.part_05 - spaces.expected_05 as null_share_05,
+        shares.part_10 - spaces.expected_10 as null_share_10
+    from {{ ref('stg_raw__null_shares') }} as shares
+    inner join spaces
+        on
+            shares.run = spaces.run
+            and shares.model = spaces.model
+),
+
 joined as (
     select
         weights.run as weights_run,
@@ -74,7 +103,11 @@ joined as (
         embed.var as embed_var,
         embed.skew as embed_skew,
         embed.kurt as embed_kurt,
-        outputs.frequency_corr
+        outputs.frequency_corr,
+        null_shares.logit_var,
+        null_shares.null_share_02,
+        null_shares.null_share_05,
+        null_shares.null_share_10
     from weights
     left join activations
         on
@@ -120,6 +153,12 @@ joined as (
             weights.model = outputs.model
             and weights.layer = outputs.layer
             and weights.neuron = outputs.neuron
+    left join null_shares
+        on
+            weights.run = null_shares.run
+            and weights.model = null_shares.model
+            and weights.layer = null_shares.layer
+            and weights.neuron = null_shares.neuron
 )
 
 select * from joined

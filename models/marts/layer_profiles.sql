@@ -11,9 +11,13 @@ roles as (
         (count(*) filter (where role = 'prediction' and passes_published))::integer as n_prediction,
         (count(*) filter (where role = 'suppression' and passes_published))::integer as n_suppression,
         (count(*) filter (where role = 'partition' and passes_published))::integer as n_partition,
+        (count(*) filter (where role = 'entropy' and passes_published))::integer as n_entropy,
+        (count(*) filter (where role = 'attention' and passes_published))::integer as n_attention,
         (count(*) filter (where role = 'prediction' and passes))::integer as n_prediction_calibrated,
         (count(*) filter (where role = 'suppression' and passes))::integer as n_suppression_calibrated,
-        (count(*) filter (where role = 'partition' and passes))::integer as n_partition_calibrated
+        (count(*) filter (where role = 'partition' and passes))::integer as n_partition_calibrated,
+        (count(*) filter (where role = 'entropy' and passes))::integer as n_entropy_calibrated,
+        (count(*) filter (where role = 'attention' and passes))::integer as n_attention_calibrated
     from {{ ref('neuron_roles') }}
     group by model, layer
 ),
@@ -63,6 +67,10 @@ profiles as (
         100 * roles.n_prediction_calibrated / quantiles.n_neurons as pct_prediction_calibrated,
         100 * roles.n_suppression_calibrated / quantiles.n_neurons as pct_suppression_calibrated,
         roles.n_partition_calibrated,
+        roles.n_entropy,
+        roles.n_attention,
+        roles.n_entropy_calibrated,
+        roles.n_attention_calibrated,
         quantiles.run
     from quantiles
     inner join roles

@@ -13,13 +13,15 @@ families as (
     select * from {{ ref('neuron_families') }}
 ),
 
--- The first that holds of prediction, suppression and partition.
+-- The first that holds, in this order.
 roles as (
     select
         model,
         layer,
         neuron,
-        min_by(role, list_position(['prediction', 'suppression', 'partition'], role)) as role
+        min_by(
+            role, list_position(['prediction', 'suppression', 'partition', 'entropy', 'attention'], role)
+        ) as role
     from {{ ref('neuron_roles') }}
     where passes
     group by model, layer, neuron
@@ -66,6 +68,10 @@ neurons as (
         properties.embed_skew,
         properties.embed_kurt,
         properties.frequency_corr,
+        properties.logit_var,
+        properties.null_share_02,
+        properties.null_share_05,
+        properties.null_share_10,
         families.family,
         roles.role,
         coalesce(universality.run, properties.moments_run, properties.weights_run) as run,

@@ -6,5 +6,6 @@
         'mean', 'var', 'skew', 'kurt', 'sparsity', 'post_mean', 'post_var', 'post_kurt',
         'vocab_mean', 'vocab_var', 'vocab_skew', 'vocab_kurt', 'embed_mean', 'embed_var', 'embed_skew', 'embed_kurt',
         'frequency_corr',
+        'logit_var', 'null_share_02', 'null_share_05', 'null_share_10',
     ]) }}
 {%- endmacro %}

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from ingest.measure.outputs import (
     EffectSimilarity,
     Writing,
-    effect_histograms,
     feature_effects,
     frequency_correlations,
 )
@@ -71,19 +70,3 @@ def test_similarity_of_pairs_and_of_layers(n_nuisances: int) -> None:
     blocks = expected.reshape(LAYERS, WIDTH, LAYERS, WIDTH)[1]
     assert mean[1, 1] == pytest.approx(blocks[:, 1].mean(), abs=1e-5)
     assert sd[1, 1] == pytest.approx(blocks[:, 1].std(), abs=1e-5)
-
-
-def test_histograms_count_every_token_once() -> None:
-    generator = torch.Generator().manual_seed(5)
-    directions, tokens = torch.randn(600, 5, generator=generator), torch.randn(300, 5, generator=generator)
-    directions[7] = 0.0
-    lowest, step, counts = effect_histograms(directions, tokens, 64)
-    assert counts.shape == (600, 66)
-    assert (counts.sum(1) == 300).all()
-    for neuron in (0, 599):
-        effects = (tokens @ directions[neuron]).numpy()
-        edges = float(lowest[neuron]) + float(step[neuron]) * np.arange(65)
-        expected = np.histogram(effects, np.concatenate([[-np.inf], edges, [np.inf]]))[0]
-        # A token on an edge may fall on either side of it in float32.
-        assert np.abs(np.cumsum(counts[neuron].numpy() - expected)).max() <= 1
-        assert edges[0] == pytest.approx(effects.mean() - 4 * effects.std(), abs=1e-4)

@@ -26,6 +26,7 @@ from tests.models.activations import (
 )
 from tests.models.raw_pairs import Row, pair_rows
 from tests.models.raw_profiles import profile_rows, vocabulary_rows
+from tests.models.raw_weights import role_rows
 
 D_VOCAB = 11
 EPOCH = datetime(2030, 1, 1, tzinfo=UTC)
@@ -168,6 +169,7 @@ def write(path: Path) -> dict[str, Facts]:
             _insert(con, {"moments": moment_rows(known, range(n_parts)), "sites": site_rows(known, sites)})
             _insert(con, {"parts": part_rows(run, n_parts, how["n_passes"])})
             _insert(con, vocabulary_rows(run, known.models, 5))
+            _insert(con, role_rows(run, known.models))
             if run == "second":
                 _insert(con, profile_rows(known))
             if finished:
@@ -176,4 +178,5 @@ def write(path: Path) -> dict[str, Facts]:
         _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
         _insert(con, weight_rows("weights", ("w",), seed=11))
         _insert(con, vocabulary_rows("weights", ("w",), None))
+        _insert(con, role_rows("weights", ("w",)))
     return facts

@@ -135,24 +135,6 @@ def test_stability_compares_with_the_best_partner(con: duckdb.DuckDBPyConnection
         assert (row["n_neurons"], row["n_same"]) == (len(members), members.count(row["family"]))
 
 
-def test_roles_need_kurtosis_and_a_sign(con: duckdb.DuckDBPyConnection) -> None:
-    properties = {(p["model"], p["layer"], p["neuron"]): p for p in records(con, "from marts.neurons")}
-    rows = records(con, "from marts.neuron_roles")
-    assert len(rows) == 3 * len(properties)
-    for row in rows:
-        own = properties[row["model"], row["layer"], row["neuron"]]
-        kurt, skew, var = own["vocab_kurt"], own["vocab_skew"], own["vocab_var"]
-        expected = {
-            "prediction": kurt > 1.8 and skew > 0,
-            "suppression": kurt > 1.8 and skew < 0,
-            "partition": var > 0.04,
-        }
-        assert row["passes"] == expected[row["role"]]
-        assert row["passes_published"] == (row["role"] == "partition" and var > 0.005)
-        passing = [role for role, passes in expected.items() if passes]
-        assert own["role"] == (passing[0] if passing else None)
-
-
 def test_tokens_examples_and_histograms(con: duckdb.DuckDBPyConnection) -> None:
     where = "where model = 'b' and layer = 1 and neuron = 2"
     sides: dict[str, list[tuple[object, ...]]] = {}

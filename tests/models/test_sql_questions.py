@@ -16,8 +16,10 @@ from tests.models.harness import ROOT, records
 QUESTIONS = sorted((ROOT / "sql").glob("*.sql"))
 GIVEN: dict[str, Any] = {
     "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished", "threshold": 0.5,
-    "site": "resid", "family": "unigram", "role": "partition", "at_least": 1,
+    "site": "resid", "family": "unigram", "role": "partition", "at_least": 1, "kind": "ov", "side": "bottom",
 }  # fmt: skip
+# Parameters that an answer holds as a column.
+SAID = {"model", "other_model", "layer", "neuron", "status", "threshold", "site", "kind", "side"}
 
 
 def parameters(question: Path) -> list[str]:
@@ -27,7 +29,7 @@ def parameters(question: Path) -> list[str]:
 
 
 def test_there_are_questions() -> None:
-    assert len(QUESTIONS) >= 26
+    assert len(QUESTIONS) >= 30
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda path: path.stem)
@@ -51,9 +53,7 @@ class TestQuestion:
         given = {name: GIVEN[name] for name in parameters(question)}
         rows = records(con, question.read_text(), **given)
         assert rows
-        for name in (
-            {"model", "other_model", "layer", "neuron", "status", "threshold", "site"} & set(given) & set(rows[0])
-        ):
+        for name in SAID & set(given) & set(rows[0]):
             assert {row[name] for row in rows} == {given[name]}
 
     def test_answers_the_same_twice(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:

@@ -159,9 +159,9 @@ def test_no_hook_stays_behind(loaded: Loaded) -> None:
 
 def test_weight_statistics_are_those_of_folded_weights(loaded: Loaded) -> None:
     kind, network = loaded.kind, loaded.subject.network
-    assert loaded.subject.weights["input_bias"].is_null().all() == (not kind.has_bias)
+    assert loaded.subject.frames["weights"]["input_bias"].is_null().all() == (not kind.has_bias)
     for layer in range(2):
-        found = loaded.subject.weights.filter(loaded.subject.weights["layer"] == layer)
+        found = loaded.subject.frames["weights"].filter(loaded.subject.frames["weights"]["layer"] == layer)
         w_in, bias, w_up, w_out = _folded(network, kind, layer)
         for name, expected in (
             ("w_in_norm", w_in.norm(dim=0)),

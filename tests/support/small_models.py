@@ -67,12 +67,12 @@ def small_neox(seed: int) -> nn.Module:
     return _randomised(network, seed)
 
 
-def small_llama(seed: int, *, hidden: int = 40) -> nn.Module:
-    """A Llama: RMSNorm, rotary positions, gated MLP without biases."""
+def small_llama(seed: int, *, hidden: int = 40, key_heads: int = 2) -> nn.Module:
+    """A Llama: RMSNorm, rotary positions, gated MLP without biases; heads may share their keys and values."""
     config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
-        intermediate_size=hidden, max_position_embeddings=CONTEXT, bos_token_id=0, eos_token_id=0,
-        tie_word_embeddings=False,
+        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=key_heads, intermediate_size=hidden, max_position_embeddings=CONTEXT, bos_token_id=0,
+        eos_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip
     network: nn.Module = AutoModelForCausalLM.from_config(config)
     return _randomised(network, seed)
