@@ -149,7 +149,7 @@ class ClassSums:
         """
         n = self.counts.sum(0)
         own, rest = n[:-1, None].double(), float(n[-1])
-        by_class = (self.kept**2 / own.clamp_min(1.0)).sum(1)
+        by_class = torch.stack([(layer**2 / own.clamp_min(1.0)).sum(0) for layer in self.kept])
         others = (total - self.kept.sum(1)) ** 2 / max(rest, 1.0) if rest else 0.0
         return (by_class + others - total**2 / float(n.sum())).clamp_min(0.0)
 

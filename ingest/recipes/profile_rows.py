@@ -177,10 +177,12 @@ def _mean_tokens(neurons: dict[str, object], profile: Profile, profiling: Profil
     sums = profile.sums[TOKEN, 0]
     n_kept = sums.kept.shape[1]
     n = sums.counts.sum(0)[:n_kept]
-    means = sums.kept / n.clamp_min(1)[None, :, None]
-    means[:, n < _LEAST_FOR_MEAN] = -torch.inf
     k = min(_TOP_TOKENS, int((n >= _LEAST_FOR_MEAN).sum()))
-    top, classes = means.topk(k, dim=1)
+    is_rare = (n < _LEAST_FOR_MEAN)[:, None]
+    by_layer = [
+        (layer / n.clamp_min(1)[:, None]).masked_fill_(is_rare, -torch.inf).topk(k, dim=0) for layer in sums.kept
+    ]
+    top, classes = (torch.stack(parts) for parts in zip(*by_layer, strict=True))
     ids = torch.from_numpy(profiling.kept_ids(n_kept)).to(classes.device)[classes]
     values = top + profile.shift[:, None, :]
     flat = {"token_ids": ids, "means": values, "n": n[classes]}
