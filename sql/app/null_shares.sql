@@ -1,0 +1,4 @@
+-- Which quantiles of random directions are known?
+select distinct quantile as share
+from staging.stg_raw__vocabulary_nulls
+order by share
