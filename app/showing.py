@@ -64,7 +64,7 @@ def table(frame: pl.DataFrame, name: str, *, opens: bool = False, height: int | 
         selection_mode="single-row",
     )
     downloads(frame, name)
-    if opens and (rows := event.selection.rows) and rows[0] < frame.height:
+    if opens and (rows := event["selection"]["rows"]) and rows[0] < frame.height:
         open_neuron(place_of(frame.row(rows[0], named=True)))
 
 
@@ -109,7 +109,7 @@ def chart(drawn: Any, key: str) -> None:
 def clickable(drawn: Any, key: str) -> dict[str, Any] | None:
     """A chart with a selection named `picked`; returns the fields of what was clicked, None before."""
     event: Any = st.altair_chart(drawn, key=key, width="stretch", on_select="rerun", selection_mode="picked")
-    picked = event.selection.get("picked")
+    picked = event["selection"].get("picked")
     return dict(picked[0]) if picked else None
 
 

@@ -8,8 +8,8 @@ import polars as pl
 from app.charts.theme import HEIGHT, Drawing, label_colour
 
 
-def by_layer(counts: pl.DataFrame, column: str, title: str) -> alt.FacetChart:
-    """Neurons of each family or role by layer, one panel per model; a click picks model, layer and label.
+def by_layer(counts: pl.DataFrame, column: str, title: str) -> Drawing:
+    """Neurons of each family or role by layer, a bar per model; a click picks model, layer and label.
 
     Args:
         counts: model, layer, label, n_neurons, n_universal and the column to draw.
@@ -19,26 +19,26 @@ def by_layer(counts: pl.DataFrame, column: str, title: str) -> alt.FacetChart:
     picked = alt.selection_point(name="picked", fields=["model", "layer", "label"], on="click", clear=False)
     names = sorted(counts["label"].unique().to_list())
     bars = (
-        alt.Chart()
+        alt.Chart(counts)
         .mark_bar(cursor="pointer")
         .encode(
-            x=alt.X("layer:O", title="layer", axis=alt.Axis(labelAngle=0)),
+            x=alt.X("layer:O", title="layer, a bar per model", axis=alt.Axis(labelAngle=0)),
+            xOffset="model:N",
             y=alt.Y(f"{column}:Q", title=title, stack="zero"),
             color=label_colour(names),
             opacity=alt.condition(picked, alt.value(1.0), alt.value(0.35), empty=True),
             tooltip=[
                 "model:N",
                 "layer:O",
-                "label:N",
+                alt.Tooltip("label:N", title=" "),
                 alt.Tooltip("n_neurons:Q", title="neurons", format=","),
                 alt.Tooltip("n_universal:Q", title="universal", format=","),
                 alt.Tooltip("pct_neurons:Q", title="% of the layer", format=".1f"),
             ],
         )
-        .properties(height=HEIGHT * 0.75, width=alt.Step(26))
         .add_params(picked)
     )
-    return alt.layer(bars, data=counts).facet(column=alt.Column("model:N", title=None))
+    return alt.layer(bars).properties(height=HEIGHT * 0.85)
 
 
 def stability(rows: pl.DataFrame) -> Drawing:

@@ -23,7 +23,7 @@ def show() -> None:
             return
         models = counts["model"].unique(maintain_order=True).to_list()
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            model = pick_model("Model", models, "model", every=True)
+            model = pick_model("Model", models, "of", every=True)
             universal = st.toggle("universal neurons only", key="universal")
         shown = counts if model is None else counts.filter(model=model)
         with section("Roles by layer", "Above what random directions have. A click lists the neurons below."):

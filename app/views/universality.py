@@ -53,7 +53,7 @@ def _chosen(comparisons: pl.DataFrame) -> tuple[str, str, int | None]:
         names = comparisons["comparison"].unique(maintain_order=True).to_list()
         comparison = st.selectbox("Comparison", names, key="comparison", width=200, bind="query-params")
         models = comparisons.filter(comparison=comparison)["model"].to_list()
-        model = pick_model("Model", models, "model") or models[0]
+        model = pick_model("Model", models, "of") or models[0]
         depth = ask("models").filter(model=model)["n_layers"][0]
         layer = st.selectbox(
             "Layer",

@@ -236,7 +236,7 @@ class TestSql:
     def test_free_query(self, look: Look, demo: Path) -> None:
         at = self.asked(look(demo, "sql"), "select 6 * 7 as n, 'x' as s")
         assert self.answer(at).to_dict("list") == {"n": [42], "s": ["x"]}
-        assert at.query_params["sql"] == ["select 6 * 7 as n, 'x' as s"]
+        assert at.query_params["sql"] == "select 6 * 7 as n, 'x' as s"
 
     def test_link_holds_query_and_parameters(self, look: Look, demo: Path) -> None:
         at = look(demo, "sql", sql="select $a::integer + 1 as n", p_a="41")
