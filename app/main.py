@@ -9,6 +9,7 @@ from app.errors import ReaderError
 from app.opening import opened
 from app.passages import STYLE
 from app.showing import told
+from app.views.provenance import provenance
 
 PAGES = (
     ("views/home.py", "Home", ":material/home:", ""),
@@ -42,6 +43,7 @@ def frame() -> None:
     with st.sidebar, told():
         _what_is_open(note)
     page.run()
+    provenance(page.url_path or "home")
 
 
 @st.fragment(run_every=5)

@@ -77,7 +77,8 @@ class TestNeuron:
 
     def opened(self, look: Look, demo: Path, **more: str) -> AppTest:
         model, layer, neuron = self.PLACE
-        return look(demo, "neuron", **({"model": model, "layer": str(layer), "neuron": str(neuron)} | more))
+        address = {"model": model, "layer": str(layer), "neuron": str(neuron)} | more
+        return look(demo, "neuron", None, **address)
 
     def test_link_opened_cold(self, look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
         at = self.opened(look, demo)
