@@ -144,7 +144,7 @@ def _body(place: Place, about: dict[str, Any]) -> None:
         partners(place)
     left, right = st.columns(2, gap="large")
     with left, section("Best features", "Features that take most of the variance of its activation away."):
-        table(ask("features_of_neuron", **_key(place)), "features")
+        _features(place)
     with right, section("Family and role, and the rule behind them"):
         _rules(place, about)
     with section("All statistics", "Each with its percentile among the neurons of its layer."):
@@ -201,6 +201,18 @@ def _tokens(place: Place) -> None:
             part = tokens.filter(pl.col("side") == side).select("token", "value", "n_positions")
             shown = part if part["n_positions"].count() else part.drop("n_positions")
             table(shown.with_columns(pl.col("token").map_elements(repr, pl.String)), f"tokens-{side}", height=250)
+
+
+def _features(place: Place) -> None:
+    features = ask("features_of_neuron", **_key(place))
+    if features.is_empty():
+        empty("Features were not measured", "neurons ingest STUDY.toml with [measure] features = true")
+        return
+    sides = features["side"].unique().sort().to_list()
+    titles = {"input": "of the text it fires at", "output": "of the tokens it acts on"}
+    for tab, side in zip(st.tabs([titles.get(side, side) for side in sides]), sides, strict=True):
+        with tab:
+            table(features.filter(side=side).drop("side"), f"features-{side}")
 
 
 def _rules(place: Place, about: dict[str, Any]) -> None:

@@ -44,6 +44,8 @@ def show() -> None:
                 st.info("No neuron has it.")
             else:
                 table(found, "members", opens=True, height=360)
+        with section("Neurons that act on the same tokens", "A feature takes most of their effects' variance away."):
+            table(ask("output_clusters", model=model), "output_clusters", height=300)
         with section("Other cut-offs", "Calls the rule of roles, marts.rule_role, with the sliders' values."):
             role_sliders(model or models[0])
 

@@ -42,6 +42,8 @@ def show() -> None:
         _shares(comparison, comparisons.filter(comparison=comparison)["model"].to_list(), threshold)
         _matches(model)
         _kinds(model)
+        with section("Do neurons that fire alike write alike?", "Effects of best partners, beside random pairs."):
+            table(ask("functional_universality", model=model), "functional_universality")
         with section(
             "Another threshold", "Calls the rule of universality, marts.rule_universal, with the sliders' values."
         ):

@@ -4,6 +4,6 @@
         'universal_threshold', 'support_cutoff',
         'unigram_cutoff', 'alphabet_cutoff', 'previous_token_cutoff', 'position_cutoff', 'syntax_cutoff',
         'semantic_cutoff',
-        'role_kurt_cutoff', 'role_var_cutoff', 'role_null_share',
+        'role_kurt_cutoff', 'role_var_cutoff', 'role_null_share', 'output_cutoff',
     ]) }}
 {%- endmacro %}
