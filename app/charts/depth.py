@@ -33,7 +33,7 @@ def quantiles(profiles: pl.DataFrame, statistic: str, title: str, *, log: bool) 
     )
     lines = (
         alt.Chart(long)
-        .mark_line(point={"size": 24})
+        .mark_line()
         .encode(
             x=layer,
             y=alt.Y("value:Q", title=title, scale=scale),
@@ -60,7 +60,7 @@ def role_shares(profiles: pl.DataFrame, ending: str) -> Drawing:
     )
     line = (
         alt.Chart(long)
-        .mark_line(point={"size": 40})
+        .mark_line()
         .encode(
             x=alt.X("layer:Q", title="layer", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)),
             y=alt.Y("pct:Q", title="neurons, % of the layer"),

@@ -83,17 +83,18 @@ def shares_by_layer(layers: pl.DataFrame) -> Drawing:
     """Share of universal neurons of each layer with its interval; columns model, layer, pct_universal, pct_low/high."""
     base = alt.Chart(layers).encode(
         x=alt.X("layer:O", title="layer", axis=alt.Axis(labelAngle=0)),
-        xOffset=alt.XOffset("model:N", bandPosition=0.5),
+        xOffset="model:N",
         color=alt.Color("model:N"),
     )
-    bars = base.mark_bar().encode(
+    # Dots, not bars: on one scale with bars the intervals would stand at the bars' edges.
+    shares = base.mark_point(filled=True, size=60, opacity=1).encode(
         y=up("pct_universal", "universal neurons, % of the layer"),
         tooltip=["model:N", "layer:O", *_share_tooltips()],
     )
-    errors = base.mark_rule(size=1.2).encode(
-        y="pct_low:Q", y2="pct_high:Q", color=alt.value("#6b7178"), tooltip=["model:N", "layer:O", *_share_tooltips()]
+    errors = base.mark_rule(size=1.5).encode(
+        y="pct_low:Q", y2="pct_high:Q", tooltip=["model:N", "layer:O", *_share_tooltips()]
     )
-    return alt.layer(bars, errors).properties(height=HEIGHT)
+    return alt.layer(errors, shares).properties(height=HEIGHT)
 
 
 def share_curve(points: pl.DataFrame, threshold: float | None) -> Drawing:

@@ -22,7 +22,7 @@ def show() -> None:
         jump_box(models["model"][0])
     with section("Models", "One row per model. The share of universal neurons is among other seeds of the same shape."):
         table(ask("models"), "models")
-    with section("Universal neurons by layer", "Bars end at the share; the line is its 95% interval over documents."):
+    with section("Universal neurons by layer", "The line is the share's 95% interval over groups of documents."):
         layers = ask("universal_share_by_layer")
         if layers.is_empty():
             empty("No model has partners among other seeds", "neurons ingest STUDY.toml with two or more [[models]]")

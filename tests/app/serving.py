@@ -31,7 +31,7 @@ def served(warehouse: Path) -> Iterator[str]:
     """The explorer on a free port; yields its address.
 
     Raises:
-        RuntimeError: it does not answer within a minute.
+        RuntimeError: it does not answer within three minutes.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -72,14 +72,15 @@ def browser() -> Iterator[Any]:
 
 def settle(page: Any) -> None:
     """Waits until the page has run to its end, and has drawn what it shows."""
-    page.get_by_test_id("stApp").wait_for(timeout=60_000)
-    page.wait_for_selector("[data-testid=stMain] h1, [data-testid=stMain] h2", timeout=60_000)
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=60_000)
-    page.wait_for_timeout(700)
+    page.get_by_test_id("stApp").wait_for(timeout=180_000)
+    page.wait_for_selector("[data-testid=stMain] h1, [data-testid=stMain] h2", timeout=180_000)
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=180_000)
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0", timeout=180_000)
+    page.wait_for_timeout(1000)
 
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while time.monotonic() < until and server.poll() is None:
         try:
             with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
