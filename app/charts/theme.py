@@ -17,6 +17,8 @@ _LABELS = {
     "prediction": "#3E92CC",
     "suppression": "#D55E00",
     "partition": "#009E73",
+    "entropy": "#E69F00",
+    "attention": "#CC79A7",
     "unigram": "#E69F00",
     "alphabet": "#56B4E9",
     "previous_token": "#009E73",

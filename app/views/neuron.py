@@ -147,6 +147,11 @@ def _body(place: Place, about: dict[str, Any]) -> None:
         _features(place)
     with right, section("Family and role, and the rule behind them"):
         _rules(place, about)
+    left, right = st.columns(2, gap="large")
+    with left, section("Attention heads", "Which heads it reads from, or acts on, by the weights alone."):
+        table(ask("heads_of_neuron", **_key(place)), "heads", height=280)
+    with right, section("Nearest neurons of this model", "By the cosine of weights; a click opens the neuron."):
+        table(ask("nearest_of_neuron", **_key(place)), "nearest", opens=True, height=280)
     with section("All statistics", "Each with its percentile among the neurons of its layer."):
         percentile = st.column_config.ProgressColumn(format="%.1f", min_value=0, max_value=100)
         card = ask("neuron_card", **_key(place)).drop("model", "layer", "neuron")
@@ -178,10 +183,14 @@ def _vocabulary_histogram(place: Place) -> None:
         bins = ask("vocabulary_histogram", **_key(place))
     except NotInWarehouse:
         return
-    for (effect,), part in bins.group_by("effect", maintain_order=True):
-        what = f"effect on the vocabulary ({effect})"
-        drawn = histogram(part, what=what, counted="tokens", log=True, marks={"zero": 0.0})
-        chart(drawn, f"vocabulary-{effect}")
+    effects = bins["effect"].unique(maintain_order=True).to_list()
+    if not effects:
+        return
+    with st.expander("Effects over the vocabulary"):
+        effect = st.segmented_control("Effect", effects, default=effects[0], required=True, key="effect")
+        part = bins.filter(effect=effect)
+        what = f"effect ({effect}) of a token"
+        chart(histogram(part, what=what, counted="tokens", log=True, marks={"zero": 0.0}), "vocabulary")
 
 
 def _tokens(place: Place) -> None:

@@ -50,17 +50,29 @@ def role_sliders(model: str) -> None:
     """Cut-offs of the roles of one model."""
     st.caption(f"{model}, against the marts as they were built")
     ranges = ask("score_ranges", model=model).row(0, named=True)
-    left, middle, right = st.columns(3)
-    with left:
-        kurt = _slider("role_kurt_cutoff", "prediction, suppression: kurtosis above", ranges["largest_kurt"])
-    with middle:
-        var = _slider("role_var_cutoff", "partition: variance above", ranges["largest_var"])
-    shares = ask("null_shares")["share"].to_list()
-    with right:
-        built = built_with().get("role_null_share")
-        start = shares.index(built) if built in shares else 0
-        share = st.selectbox("calibrated: above this share of random directions", shares, start, key="null-share")
-    values = {"role_kurt_cutoff": kurt, "role_var_cutoff": var, "role_null_share": float(share or 0.0)}
+    sliders: dict[str, tuple[str, float | None]] = {
+        "role_kurt_cutoff": ("prediction, suppression: kurtosis above", ranges["largest_kurt"]),
+        "role_var_cutoff": ("partition: variance above", ranges["largest_var"]),
+        "role_attention_cutoff": ("attention: score above", ranges["largest_attention"]),
+        "role_entropy_l2_cutoff": ("entropy: l2_penalty from", ranges["largest_l2"]),
+        "role_entropy_var_cutoff": ("entropy: variance up to", ranges["largest_var"]),
+        "role_entropy_norm_share": ("entropy: share of smaller w_out", 1.0),
+    }
+    columns = st.columns(3)
+    values: dict[str, float] = {}
+    for i, (name, (label, largest)) in enumerate(sliders.items()):
+        with columns[i % 3]:
+            values[name] = _slider(name, label, largest or 0.0)
+    choices = {
+        "role_null_share": ("above this share of random directions", ask("null_shares")["share"].to_list()),
+        "role_null_part": ("entropy: part of the null space", ask("null_parts")["part"].to_list()),
+        "role_entropy_layers": ("entropy: in the last layers", list(range(1, int(ranges["n_layers"] or 1) + 1))),
+    }
+    for column, (name, (label, options)) in zip(st.columns(3), choices.items(), strict=True):
+        with column:
+            built = built_with().get(name)
+            start = options.index(built) if built in options else 0
+            values[name] = float(st.selectbox(label, options, start, key=f"choice-{name}") or 0.0)
     counts = ask("role_counts_then", model=model, **values)
     same = counts.filter(
         (pl.col("n_now") != pl.col("n_then")) | (pl.col("n_published_now") != pl.col("n_published_then"))

@@ -3,6 +3,12 @@
 -- $role_kurt_cutoff: as the dbt var of this name
 -- $role_var_cutoff: as the dbt var of this name
 -- $role_null_share: as the dbt var of this name
+-- $role_null_part: as the dbt var of this name
+-- $role_entropy_layers: as the dbt var of this name
+-- $role_entropy_norm_share: as the dbt var of this name
+-- $role_entropy_l2_cutoff: as the dbt var of this name
+-- $role_entropy_var_cutoff: as the dbt var of this name
+-- $role_attention_cutoff: as the dbt var of this name
 -- $n: neurons at most
 with
 
@@ -13,7 +19,18 @@ built as (
 
 ruled as (
     select *
-    from marts.rule_role($role_kurt_cutoff::double, $role_var_cutoff::double, $role_null_share::double)
+    from
+        marts.rule_role(
+            $role_kurt_cutoff::double,
+            $role_var_cutoff::double,
+            $role_null_share::double,
+            $role_null_part::double,
+            $role_entropy_layers::double,
+            $role_entropy_norm_share::double,
+            $role_entropy_l2_cutoff::double,
+            $role_entropy_var_cutoff::double,
+            $role_attention_cutoff::double
+        )
     where model = $model::varchar
 ),
 

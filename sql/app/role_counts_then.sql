@@ -3,6 +3,12 @@
 -- $role_kurt_cutoff: as the dbt var of this name
 -- $role_var_cutoff: as the dbt var of this name
 -- $role_null_share: as the dbt var of this name
+-- $role_null_part: as the dbt var of this name
+-- $role_entropy_layers: as the dbt var of this name
+-- $role_entropy_norm_share: as the dbt var of this name
+-- $role_entropy_l2_cutoff: as the dbt var of this name
+-- $role_entropy_var_cutoff: as the dbt var of this name
+-- $role_attention_cutoff: as the dbt var of this name
 with
 
 built as (
@@ -20,7 +26,18 @@ ruled as (
         role,
         count(*) filter (where passes) as n_then,
         count(*) filter (where passes_published) as n_published_then
-    from marts.rule_role($role_kurt_cutoff::double, $role_var_cutoff::double, $role_null_share::double)
+    from
+        marts.rule_role(
+            $role_kurt_cutoff::double,
+            $role_var_cutoff::double,
+            $role_null_share::double,
+            $role_null_part::double,
+            $role_entropy_layers::double,
+            $role_entropy_norm_share::double,
+            $role_entropy_l2_cutoff::double,
+            $role_entropy_var_cutoff::double,
+            $role_attention_cutoff::double
+        )
     where model = $model::varchar
     group by role
 ),

@@ -59,10 +59,11 @@ def test_home_counts_what_is_there(look: Look, demo: Path, con: duckdb.DuckDBPyC
     figures = {metric.label: metric.value for metric in at.metric}
     n_models, n_neurons, n_universal = one(con, "select count(*), sum(n_neurons), sum(n_universal) from universality")
     (n_tokens,) = one(con, "select n_tokens from runs")
+    (n_steps,) = one(con, "select count(distinct step) from models")
     assert figures == {
         "models": str(n_models),
         "seeds": str(n_models),
-        "checkpoints": "1",
+        "checkpoints": str(n_steps),
         "neurons": f"{n_neurons:,}",
         "tokens": f"{n_tokens:,}",
         "universal": f"{n_universal:,}",
@@ -207,7 +208,7 @@ def test_family_sliders_call_the_rule(look: Look, demo: Path, con: duckdb.DuckDB
 
 def test_role_and_universality_sliders(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
     at = look(demo, "roles")
-    at.selectbox(key="null-share").set_value(0.9).run()
+    at.selectbox(key="choice-role_null_share").set_value(0.9).run()
     assert at.code[0].value == "neurons build --vars '{role_null_share: 0.9}'"
     at = look(demo, "universality")
     at.slider(key="slider-universal_threshold").set_value(0.3).run()
