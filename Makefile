@@ -5,10 +5,13 @@ TORCH_INDEX ?=
 # A worker per core, each with one thread; what a file's tests share is made once.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test check lint bench clean
+.PHONY: demo app test check lint bench screenshots clean
 
 demo: .venv/installed
 	@.venv/bin/neurons demo
+
+app: .venv/installed
+	@.venv/bin/neurons app
 
 test: .venv/installed
 	$(PYTEST) -m "not slow"
@@ -22,10 +25,14 @@ lint: .venv/installed
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/sqlfluff lint models sql/macros tests/dbt
-	.venv/bin/sqlfluff lint --templater placeholder sql/*.sql
+	.venv/bin/sqlfluff lint --templater placeholder sql/*.sql sql/app/*.sql
 
 bench: .venv/installed
 	.venv/bin/python -m tests.bench
+
+# Pictures of the explorer on the demo, for docs/; needs Debian's chromium.
+screenshots: .venv/installed
+	.venv/bin/python -m tests.app.screenshots
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

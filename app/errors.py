@@ -6,7 +6,10 @@ ReaderError          one clear line for the user, exit code 2; never names a fil
 ├── QueryRefused     the statement is not a harmless query
 ├── QueryFailed      DuckDB could not answer it
 ├── QueryTimeout     it took too long
+├── QueryCancelled   its user stopped it
+├── NotInWarehouse   the warehouse lacks the tables or columns that a page asks for
 ├── UnknownQuestion  no file in sql/ has this name
+├── UnknownNeuron    there is no neuron of this address
 └── BadOutput        the result cannot be written as asked
 """
 
@@ -39,6 +42,18 @@ class QueryFailed(ReaderError):
 
 class QueryTimeout(ReaderError):
     """The query took longer than its limit and was stopped."""
+
+
+class QueryCancelled(ReaderError):
+    """Whoever asked the query stopped it."""
+
+
+class NotInWarehouse(ReaderError):
+    """The warehouse has no such tables or columns: another version built it, or only half was built."""
+
+
+class UnknownNeuron(ReaderError):
+    """There is no neuron of this address, or it is no address."""
 
 
 class UnknownQuestion(ReaderError):

@@ -58,6 +58,11 @@ def table(result: Result) -> str:
     return "".join(_table_lines(result))
 
 
+def csv_text(frame: pl.DataFrame) -> str:
+    """The rows as CSV with a header; lists and structs as JSON, bytes as hexadecimal digits."""
+    return "".join(_csv_lines(frame))
+
+
 def _lines(result: Result, format: Format) -> Iterator[str]:
     if format == "table":
         return _table_lines(result)

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from app.errors import QueryFailed, QueryRefused, QueryTimeout, without_paths
+from app.errors import QueryCancelled, QueryFailed, QueryRefused, QueryTimeout, ReaderError, without_paths
 from app.guard import check
 from app.publish import quoted
 from app.warehouse import connect, cursor
@@ -52,12 +52,36 @@ class _Clock:
                 self.cursor.interrupt()
 
 
+@dataclass
+class StopButton:
+    """Stops a query that runs in another thread, now or as soon as it starts."""
+
+    pressed: bool = False
+    _clock: _Clock | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def press(self) -> None:
+        """Stops the query."""
+        with self._lock:
+            self.pressed = True
+            if self._clock is not None:
+                self._clock.ring()
+
+    def connect(self, clock: _Clock) -> None:
+        """From now on the button stops the query of this clock."""
+        with self._lock:
+            self._clock = clock
+            if self.pressed:
+                clock.ring()
+
+
 def run_query(
     source: duckdb.DuckDBPyConnection | Path | None,
     sql: str,
     params: Mapping[str, object] | None = None,
     timeout_s: float = 60.0,
     max_rows: int | None = None,
+    stop: StopButton | None = None,
 ) -> Result:
     """Runs one query and returns its rows in its order.
 
@@ -67,17 +91,19 @@ def run_query(
         params: their values; a parameter without one is NULL.
         timeout_s: seconds after which the query is stopped.
         max_rows: rows after which the rest is left out.
+        stop: a button that stops it.
 
     Raises:
         QueryRefused: not one harmless query, or a parameter that it does not have.
         QueryFailed: DuckDB could not answer it, or the answer is too large to hold.
         QueryTimeout: it took longer than `timeout_s`.
+        QueryCancelled: the button was pressed.
         NoWarehouse, NothingPublished: as `connect`.
     """
     if isinstance(source, duckdb.DuckDBPyConnection):
-        return _run(source, sql, params or {}, timeout_s, max_rows)
+        return _run(source, sql, params or {}, timeout_s, max_rows, stop or StopButton())
     with closing(connect(source, timeout_s=timeout_s)) as con:
-        return _run(con, sql, params or {}, timeout_s, max_rows)
+        return _run(con, sql, params or {}, timeout_s, max_rows, stop or StopButton())
 
 
 def parameter_value(text: str) -> object:
@@ -99,22 +125,33 @@ def parameter_value(text: str) -> object:
 
 
 def _run(
-    con: duckdb.DuckDBPyConnection, sql: str, params: Mapping[str, object], timeout_s: float, max_rows: int | None
+    con: duckdb.DuckDBPyConnection,
+    sql: str,
+    params: Mapping[str, object],
+    timeout_s: float,
+    max_rows: int | None,
+    stop: StopButton,
 ) -> Result:
     # A cursor of its own: temporary objects and an unread result end with it.
     with closing(cursor(con)) as own:
-        too_long = QueryTimeout(
-            f"the query was stopped after {timeout_s:g} s: raise it with --timeout, or ask for less"
-        )
+
+        def ended() -> ReaderError:
+            if stop.pressed:
+                return QueryCancelled("the query was stopped: nothing was read to the end")
+            return QueryTimeout(
+                f"the query was stopped after {timeout_s:g} s: raise it with --timeout, or ask for less"
+            )
+
         try:
             with _time_limit(own, timeout_s) as clock:
+                stop.connect(clock)
                 values = _values(check(own, sql).parameters, params)
                 if clock.rang:  # reading the text took all the time there was
-                    raise too_long
+                    raise ended()
                 return _fetch(own, sql, values, max_rows)
         except (duckdb.Error, OSError) as error:  # Arrow hands on DuckDB's errors as OSError
             if clock.rang or "maximum execution time" in str(error):
-                raise too_long from error
+                raise ended() from error
             raise QueryFailed(_explained(error)) from error
         except pl.exceptions.PolarsError as error:
             raise QueryFailed(f"a column has a type that cannot be shown ({error}): cast it to varchar") from error

@@ -12,17 +12,32 @@ import duckdb
 from app.errors import NothingPublished, NoWarehouse
 from app.publish import attached, catalog_name, is_current, publish, published_folder, quoted, try_publish, versions
 
-__all__ = ["connect", "cursor", "default_warehouse", "newest", "publish", "published_folder", "version_of", "writer_of"]
+__all__ = [
+    "connect",
+    "cursor",
+    "default_warehouse",
+    "newest",
+    "own_warehouse",
+    "publish",
+    "published_folder",
+    "version_of",
+    "writer_of",
+]
 
 _HOW_TO_START = "run `neurons demo`, or `neurons ingest STUDY.toml` and then `neurons build`"
 _GIB = 1024**3
 _HELD = re.compile(r"conflicting lock|could not set lock|with a different configuration|unique file handle", re.I)
 
 
+def own_warehouse() -> Path:
+    """The repository's own database, which `neurons demo` fills if no other is named."""
+    return Path(__file__).resolve().parent.parent / "warehouse" / "neurons.duckdb"
+
+
 def default_warehouse() -> Path:
     """The database that $NEURONS_WAREHOUSE names, or else the repository's own."""
     named = os.environ.get("NEURONS_WAREHOUSE")
-    return Path(named) if named else Path(__file__).resolve().parent.parent / "warehouse" / "neurons.duckdb"
+    return Path(named) if named else own_warehouse()
 
 
 def newest(warehouse: Path) -> Path:

@@ -130,6 +130,17 @@ def sql(
     ask(question, command, parameters, form=form, out=out, timeout=timeout, warehouse=warehouse_path(warehouse))
 
 
+@cli.command("app")
+@_WAREHOUSE
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.option("--browser/--no-browser", default=True, help="Open it in a browser.")
+def explorer(warehouse: Path | None, port: int, browser: bool) -> None:
+    """The explorer, in the browser, on what was published last."""
+    from ingest.recipes.explore import open_explorer
+
+    sys.exit(open_explorer(warehouse_path(warehouse), click.echo, port=port, browser=browser))
+
+
 @cli.command()
 @_WAREHOUSE
 def status(warehouse: Path | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Folders whose files the map names one by one; of the others it names the folder.
-LISTED = ("ingest", "ingest/*", "app")
+LISTED = ("ingest", "ingest/*", "app", "app/*")
 NOT_LISTED = {"__init__.py", "py.typed", ".gitignore", ".sqlfluff", "README.md"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from app.errors import QueryFailed, QueryRefused, QueryTimeout, without_paths
+from app.errors import QueryCancelled, QueryFailed, QueryRefused, QueryTimeout, without_paths
 from app.functions import allowed_functions
-from app.sandbox import parameter_value, run_query
+from app.sandbox import StopButton, parameter_value, run_query
 from app.warehouse import connect, cursor, newest
 from tests.app.sandbox_texts import ATTACKS, QUERIES
 from tests.app.small_warehouse import SCHEMA, end_build
@@ -157,6 +158,22 @@ def test_time_limit_of_a_query(con: duckdb.DuckDBPyConnection) -> None:
             con, "select a.range, b.range from range(10000000) a, range(10000000) b order by random()", timeout_s=0.3
         )
     assert time.monotonic() - start < 5
+    assert run_query(con, "select 1 as a", timeout_s=5).frame.item() == 1
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.4], ids=["before it starts", "while it runs"])
+def test_a_query_can_be_stopped(con: duckdb.DuckDBPyConnection, after_s: float) -> None:
+    stop = StopButton()
+    presser = threading.Timer(after_s, stop.press)
+    if after_s:
+        presser.start()
+    else:
+        stop.press()
+    started = time.monotonic()
+    with pytest.raises(QueryCancelled, match="was stopped"):
+        run_query(con, ENDLESS, timeout_s=60, stop=stop)
+    assert time.monotonic() - started < 20
+    presser.cancel()
     assert run_query(con, "select 1 as a", timeout_s=5).frame.item() == 1
 
 

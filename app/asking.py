@@ -1,0 +1,62 @@
+"""Named queries: files of sql/app/ and sql/, run in the sandbox; answers are kept until a new version is published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import streamlit as st
+
+from app.errors import NotInWarehouse, QueryFailed, QueryRefused
+from app.opening import opened
+from app.questions import FOLDER, question
+from app.sandbox import run_query
+from app.warehouse import connect
+
+EXPLORER_FOLDER = FOLDER / "app"
+_TIMEOUT_S = 60.0
+_KEPT_ANSWERS = 300
+
+Parameter = str | int | float | bool | None
+
+
+def ask(name: str, **parameters: Parameter) -> pl.DataFrame:
+    """The rows of a named query; of the explorer's own files first, then of the questions.
+
+    Args:
+        name: of a file, without `.sql`.
+        parameters: values of its parameters; one that is left out is NULL.
+
+    Raises:
+        NotInWarehouse: the warehouse has no such tables or columns.
+        ReaderError: as `run_query`.
+    """
+    source = opened()
+    folder = EXPLORER_FOLDER if (EXPLORER_FOLDER / f"{name}.sql").exists() else FOLDER
+    sql = question(name, folder).sql
+    return _answer(str(source.warehouse), source.identity, sql, tuple(sorted(parameters.items())))
+
+
+def connection() -> duckdb.DuckDBPyConnection:
+    """The connection that all sessions share; take a cursor per query."""
+    source = opened()
+    return _connection(str(source.warehouse), source.identity)
+
+
+@st.cache_data(max_entries=_KEPT_ANSWERS, show_spinner="Asking the warehouse", show_time=True)
+def _answer(warehouse: str, identity: str, sql: str, parameters: tuple[tuple[str, Parameter], ...]) -> pl.DataFrame:
+    try:
+        return run_query(_connection(warehouse, identity), sql, dict(parameters), _TIMEOUT_S).frame
+    except (QueryRefused, QueryFailed) as error:
+        # The explorer's own text was tried on a whole warehouse: what it asks for is not in this one.
+        raise NotInWarehouse(
+            "This warehouse does not hold it: it was built by another version, or only half. Run `neurons build`."
+        ) from error
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the warehouse", on_release=lambda con: con.close())
+def _connection(warehouse: str, identity: str) -> duckdb.DuckDBPyConnection:
+    # The identity is part of the key: another version is another connection.
+    del identity
+    return connect(Path(warehouse))

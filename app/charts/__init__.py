@@ -1,0 +1,1 @@
+"""One drawing function per question; none of them reads the warehouse."""

@@ -1,0 +1,3 @@
+-- When were the marts built?
+select max(built_at) as built_at
+from marts.builds

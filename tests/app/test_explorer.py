@@ -1,0 +1,295 @@
+"""Every page of the explorer on a warehouse that was ingested and built, without a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app.questions import FOLDER, questions
+from app.warehouse import connect
+from tests.app.looking import Look, main_text, passages
+from tests.conftest import Ingested
+
+PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "sql")
+
+
+@pytest.fixture(scope="module")
+def demo(trained: Ingested) -> Path:
+    """A whole warehouse."""
+    return trained.warehouse
+
+
+@pytest.fixture(scope="module")
+def con(demo: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """What the explorer reads."""
+    with connect(demo) as opened:
+        yield opened
+
+
+def one(con: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    (row,) = con.execute(query).fetchall()
+    return tuple(row)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_everything(look: Look, demo: Path, page: str) -> None:
+    at = look(demo, page)
+    assert len(at.title) == 1
+    told = {info.value for info in at.info}
+    assert all("Each seed has one step" in line or "Choose" in line for line in told), told
+    names = {button.key for button in at.download_button}
+    assert page in {"depth", "sql"} or len(names) >= 4
+    assert {name.rsplit("-", 1)[1] for name in names if name} <= {"csv", "parquet"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_names_a_folder_of_this_machine(look: Look, demo: Path, page: str) -> None:
+    at = look(demo, page)
+    assert str(demo.parent) not in main_text(at)
+
+
+def test_home_counts_what_is_there(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    at = look(demo)
+    figures = {metric.label: metric.value for metric in at.metric}
+    n_models, n_neurons, n_universal = one(con, "select count(*), sum(n_neurons), sum(n_universal) from universality")
+    (n_tokens,) = one(con, "select n_tokens from runs")
+    (n_steps,) = one(con, "select count(distinct step) from models")
+    assert figures == {
+        "models": str(n_models),
+        "seeds": str(n_models),
+        "checkpoints": str(n_steps),
+        "neurons": f"{n_neurons:,}",
+        "tokens": f"{n_tokens:,}",
+        "universal": f"{n_universal:,}",
+    }
+    contents = next(frame.value for frame in at.dataframe if "command" in frame.value)
+    assert contents.set_index("what")["n_models"]["null floors"] == 0
+    assert contents.set_index("what")["n_models"]["partners among other seeds"] == n_models
+
+
+class TestNeuron:
+    PLACE = ("demo-1", 2, 117)
+
+    def opened(self, look: Look, demo: Path, **more: str) -> AppTest:
+        model, layer, neuron = self.PLACE
+        address = {"model": model, "layer": str(layer), "neuron": str(neuron)} | more
+        return look(demo, "neuron", None, **address)
+
+    def test_link_opened_cold(self, look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+        at = self.opened(look, demo)
+        assert at.title[0].value.split() == ["demo-1", "L2.N117"]
+        (excess, corr) = one(
+            con, "select excess_corr, mean_corr from neurons where model = 'demo-1' and layer = 2 and neuron = 117"
+        )
+        figures = {metric.label: metric.value for metric in at.metric}
+        assert float(figures["excess correlation"].split()[0]) == pytest.approx(excess, abs=1e-3)
+        assert float(figures["mean best correlation"]) == pytest.approx(corr, abs=1e-3)
+
+    def test_examples_and_their_switches(self, look: Look, demo: Path) -> None:
+        at = self.opened(look, demo)
+        assert len(passages(at)) == 5 + 5 + 5  # where it fires, and side by side with its partner
+        snippet = passages(at)[0]
+        at.segmented_control(key="own-text").set_value("full row").run()
+        assert len(passages(at)[0]) > len(snippet)
+        at.selectbox(key="own-n").set_value(10).run()
+        assert len(passages(at)) == 10 + 5 + 5
+        at.segmented_control(key="own-level").set_value("near 50%").run()
+        assert not at.exception
+        assert 0 < len(passages(at)) < 10 + 5 + 5
+
+    def test_partners_of_every_other_model(self, look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+        at = self.opened(look, demo)
+        rows = con.execute(
+            "select other_model || ' L' || other_layer || '.N' || other_neuron from neuron_partners "
+            "where model = 'demo-1' and layer = 2 and neuron = 117 order by max_corr desc"
+        ).fetchall()
+        beside = at.segmented_control(key="beside")
+        assert list(beside.options) == [label for (label,) in rows]
+        at.segmented_control(key="beside").set_value(rows[1][0]).run()
+        assert any(rows[1][0] in text.value for text in at.markdown)
+
+    def test_statistics_have_percentiles(self, look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+        at = self.opened(look, demo)
+        card = next(frame.value for frame in at.dataframe if "percentile" in frame.value).set_index("property")
+        (skew, pct) = one(
+            con,
+            "select n.skew, p.skew_pct from neurons n join neuron_percentiles p using (model, layer, neuron) "
+            "where model = 'demo-1' and layer = 2 and neuron = 117",
+        )
+        assert card["value"]["skew"] == pytest.approx(skew)
+        assert card["percentile"]["skew"] == pytest.approx(pct)
+
+    @pytest.mark.parametrize(
+        ("typed", "title"),
+        [("0/3", "demo-1 L0.N3"), ("demo-2 3 511", "demo-2 L3.N511"), ("L1.N17", "demo-1 L1.N17")],
+    )
+    def test_jump_box(self, look: Look, demo: Path, typed: str, title: str) -> None:
+        at = self.opened(look, demo)
+        at.text_input(key="jump-to").set_value(typed)
+        next(button for button in at.button if button.label == "Go").click()
+        at.run()
+        assert at.title[0].value.split() == title.split()
+
+    @pytest.mark.parametrize(("step", "title"), [("next", "demo-1 L2.N118"), ("previous", "demo-1 L2.N116")])
+    def test_steps(self, look: Look, demo: Path, step: str, title: str) -> None:
+        at = self.opened(look, demo)
+        at.button(key=f"go-{step}").click().run()
+        assert at.title[0].value.split() == title.split()
+
+    def test_the_next_universal_one_is_universal(self, look: Look, demo: Path) -> None:
+        at = self.opened(look, demo)
+        at.button(key="go-next universal").click().run()
+        assert any("universal" in each.value and "not universal" not in each.value for each in at.markdown)
+
+    @pytest.mark.parametrize(
+        ("address", "said"),
+        [
+            ({"layer": "9"}, "layers 0 to 3, and neurons 0 to 511"),
+            ({"neuron": "512"}, "layers 0 to 3, and neurons 0 to 511"),
+            ({"model": "nobody"}, "There is no model nobody. There are: demo-1, demo-2, demo-3"),
+            ({"layer": "two"}, "needs model, layer and neuron"),
+        ],
+    )
+    def test_unknown_neurons(self, look: Look, demo: Path, address: dict[str, str], said: str) -> None:
+        at = self.opened(look, demo, **address)
+        assert said in at.warning[0].value
+        assert at.text_input(key="jump-to") is not None
+
+
+def test_a_click_on_a_point_opens_its_neuron(look: Look, demo: Path) -> None:
+    picked = {"model": "demo-1", "layer": 3, "neuron": 7}
+    at = look(demo, "universality", {"scatter": {"selection": {"picked": [picked]}}})
+    assert at.title[0].value.split() == ["demo-1", "L3.N7"]
+
+
+def test_a_click_on_a_row_opens_its_neuron(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    model, layer, neuron = one(
+        con,
+        "select model, layer, neuron from neuron_families where family = 'unigram' "
+        "order by strength desc, model, layer, neuron limit 1 offset 1",
+    )
+    row = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    at = look(demo, "families", {"members": row}, family="unigram")
+    assert at.title[0].value.split() == [model, f"L{layer}.N{neuron}"]
+
+
+def test_a_cell_lists_its_neurons(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    cell = {"is_universal": False, "is_explained": True}
+    at = look(demo, "universality", {"cells": {"selection": {"picked": [cell]}}})
+    listed = next(frame.value for frame in at.dataframe if "largest_score" in frame.value)
+    (n,) = one(
+        con, "select count(*) from neuron_families where model = 'demo-1' and not is_universal and family <> 'none'"
+    )
+    assert len(listed) == min(n, 1000)
+    assert "none" not in set(listed["family"])
+
+
+def test_family_sliders_call_the_rule(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    at = look(demo, "families")
+    assert not at.code
+    at.slider(key="slider-unigram_cutoff").set_value(0.25).run()
+    assert at.code[0].value == "neurons build --vars '{unigram_cutoff: 0.25}'"
+    moved = next(frame.value for frame in at.dataframe if "family_then" in frame.value)
+    rule = "marts.rule_family(0.25, 0.37, 0.2, 0.8, 0.2, 0.2, 800)"
+    (n,) = one(
+        con,
+        f"select count(*) from {rule} r join neuron_families f using (run, model, layer, neuron) "
+        "where model = 'demo-1' and r.family is distinct from f.family",
+    )
+    assert n > 0
+    assert len(moved) == min(n, 500)
+
+
+def test_role_and_universality_sliders(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    at = look(demo, "roles")
+    at.selectbox(key="choice-role_null_share").set_value(0.9).run()
+    assert at.code[0].value == "neurons build --vars '{role_null_share: 0.9}'"
+    at = look(demo, "universality")
+    at.slider(key="slider-universal_threshold").set_value(0.3).run()
+    assert at.code[0].value == "neurons build --vars '{universal_threshold: 0.3}'"
+    (n,) = one(
+        con,
+        "select count(*) from marts.rule_universal(0.3, 800) "
+        "where comparison = 'seeds' and model = 'demo-1' and is_universal",
+    )
+    assert next(metric.value for metric in at.metric if metric.label == "universal") == f"{n:,}"
+
+
+class TestSql:
+    def asked(self, at: AppTest, sql: str) -> AppTest:
+        at.text_area(key="sql").set_value(sql).run()
+        at.button(key="run").click().run()
+        for _ in range(40):
+            if not any(button.key == "cancel" for button in at.button):
+                break
+            at.run()
+        assert not at.exception
+        return at
+
+    def answer(self, at: AppTest) -> Any:
+        return next(frame.value for frame in at.dataframe if "meaning" not in frame.value)
+
+    def test_free_query(self, look: Look, demo: Path) -> None:
+        at = self.asked(look(demo, "sql"), "select 6 * 7 as n, 'x' as s")
+        assert self.answer(at).to_dict("list") == {"n": [42], "s": ["x"]}
+        assert at.query_params["sql"] == "select 6 * 7 as n, 'x' as s"
+
+    def test_link_holds_query_and_parameters(self, look: Look, demo: Path) -> None:
+        at = look(demo, "sql", sql="select $a::integer + 1 as n", p_a="41")
+        at = self.asked(at, str(at.text_area(key="sql").value))
+        assert self.answer(at)["n"].tolist() == [42]
+
+    @pytest.mark.parametrize(
+        ("sql", "said"),
+        [
+            ("drop table marts.neurons", "DROP is refused"),
+            ("select * from read_csv('/etc/passwd')", "read_csv"),
+            ("select modle from neurons", 'Candidate bindings: "model"'),
+            ("select 1; select 2", "2 statements"),
+        ],
+    )
+    def test_what_is_not_answered_says_why(self, look: Look, demo: Path, sql: str, said: str) -> None:
+        at = self.asked(look(demo, "sql"), sql)
+        assert at.error[0].value == "This query was not answered."
+        assert said in at.code[0].value
+        assert str(demo.parent) not in at.code[0].value
+
+    def test_questions_come_with_their_parameters(self, look: Look, demo: Path) -> None:
+        at = look(demo, "sql")
+        at.selectbox(key="question").set_value("universal_neurons").run()
+        assert at.text_area(key="sql").value == next(q.sql for q in questions() if q.name == "universal_neurons")
+        at.text_input(key="given-layer").set_value("3").run()
+        at.button(key="run").click().run()
+        at.run()
+        assert set(self.answer(at)["layer"]) == {3}
+
+    def test_columns_stand_beside_it_with_their_comments(self, look: Look, demo: Path) -> None:
+        at = look(demo, "sql")
+        columns = next(frame.value for frame in at.dataframe if "meaning" in frame.value).set_index("column")
+        assert columns["meaning"]["excess_corr"] == "mean_corr - mean_baseline."
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "app").glob("*.sql")), ids=lambda path: path.stem)
+def test_every_file_of_the_explorer_is_asked_and_described(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("-- ")
+    code = "".join(file.read_text() for file in sorted((FOLDER.parent / "app").rglob("*.py")))
+    assert f'"{path.stem}"' in code
+    described = {line[4:].split(":")[0] for line in text.splitlines() if line.startswith("-- $")}
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    used = set(re.findall(r"\$(\w+)", body))
+    assert described == used
+
+
+def test_numbers_that_labels_were_made_with_are_in_the_warehouse(con: duckdb.DuckDBPyConnection) -> None:
+    import yaml
+
+    project = yaml.safe_load((FOLDER.parent / "dbt_project.yml").read_text())
+    numbers = {name: float(value) for name, value in project["vars"].items() if isinstance(value, int | float)}
+    assert dict(con.execute("select name, value from build_vars").fetchall()) == numbers
