@@ -125,7 +125,7 @@ class CrossMoments:
 
     def tensors(self) -> dict[str, Tensor]:
         """All sums by name, for a state file."""
-        return {f"{t.a}.{t.b}.{t.layer}": sums for t, sums in self.sums.items()}
+        return {f"{t.a}.{t.b}.{t.layer}.{t.first}": sums for t, sums in self.sums.items()}
 
 
 class LayerMoments:
