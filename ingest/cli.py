@@ -55,17 +55,18 @@ def train_demo(seeds: tuple[int, ...], tokens: int, device: str, threads: int, o
 @click.argument("study", type=click.Path(path_type=Path))
 @_WAREHOUSE
 def ingest(study: Path, warehouse: Path | None) -> None:
-    """Measure what STUDY names; may be stopped and started again."""
+    """Measure what STUDY names and run its experiments; may be stopped and started again."""
     from ingest.study import read_study
 
     checked = read_study(study)
     from ingest.recipes.ingest import ingest as run
 
     outcome = run(checked, warehouse_path(warehouse), click.echo)
+    also = f" with its {outcome.n_experiments} experiments" if outcome.n_experiments else ""
     if outcome.was_finished:
-        click.echo(f"run {outcome.run} was finished before: nothing to do")
+        click.echo(f"run {outcome.run}{also} was finished before: nothing to do")
     else:
-        click.echo(f"run {outcome.run} is finished; next: neurons build")
+        click.echo(f"run {outcome.run}{also} is finished; next: neurons build")
 
 
 @cli.command()

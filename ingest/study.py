@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from ingest.errors import InputError
 from ingest.names import GROUPS, FeatureKind, Site
+from ingest.study_experiments import KINDS, Experiment
 
 Precision = Literal["float32", "float16", "bfloat16"]
 _STEP = re.compile(r"\{step(?::0(\d+)d)?\}")
@@ -224,6 +225,7 @@ class Study(_Section):
     pairs: Pairs = Pairs()
     measure: Measure = Measure()
     device: Device = Device()
+    experiments: list[Experiment] = []
     folder: Path = Field(default=Path("."), exclude=True)
 
     @model_validator(mode="after")
@@ -240,9 +242,31 @@ class Study(_Section):
                 raise ValueError(f"[pairs] rule names {name!r}, which is none of the study's models")
         return self
 
+    @model_validator(mode="after")
+    def _experiments_have_models_and_text(self) -> Study:
+        known = {m.name for m in self.models} | {m.name for m in self.checkpoints()}
+        for experiment in self.experiments:
+            if self.corpus is None:
+                raise ValueError("[[experiments]] need text: add [corpus]")
+            for name in experiment.models or ():
+                if name not in known:
+                    raise ValueError(f"[[experiments]] names {name!r}, which is none of the study's models")
+            if len(self.models_of(experiment)) < 2 and experiment.kind == "pairs":
+                raise ValueError("[[experiments]] kind = 'pairs' needs two models")
+        return self
+
     def checkpoints(self) -> list[Model]:
         """All models of the study, each checkpoint as a model of its own."""
         return [checkpoint for model in self.models for checkpoint in model.checkpoints()]
+
+    def models_of(self, experiment: Experiment) -> list[Model]:
+        """The models of an experiment; a name that only a list of steps has stands for them all."""
+        asked = experiment.models
+        if asked is None:
+            return self.checkpoints()
+        own = {model.name for model in self.checkpoints()}
+        stands = {name for name in asked if name not in own}
+        return [c for m in self.models for c in m.checkpoints() if c.name in asked or m.name in stands]
 
 
 def read_study(path: Path) -> Study:
@@ -276,6 +300,8 @@ def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
         section = _section_at(place[:-1])
         return f"unknown key {where!r}{_instead(place[-1], section)}"
     if problem["type"] == "missing":
+        if place[0] == "experiments":
+            return f"{where} is missing: write universal, a role, a question in sql/, or ['L2.N117']"
         return f"{where} is missing: a study needs name and [[models]], each with name and path"
     text = problem["msg"].removeprefix("Value error, ")
     value = problem["input"]
@@ -295,6 +321,7 @@ def _section_at(place: list[str]) -> type[BaseModel]:
         "pilot": Pilot,
         "baseline": Baseline,
         "device": Device,
+        **KINDS,
     }
     return next((sections[part] for part in reversed(place) if part in sections), Study)
 

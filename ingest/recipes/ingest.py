@@ -17,16 +17,18 @@ class Outcome:
     """What an ingest left behind.
 
     Attributes:
-        run: id of the run.
-        was_finished: whether the same run was finished before, so that nothing was done.
+        run: id of the run of the measures.
+        was_finished: whether everything was finished before, so that nothing was done.
+        n_experiments: runs of [[experiments]].
     """
 
     run: str
     was_finished: bool
+    n_experiments: int
 
 
 def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome:
-    """Measure everything a study names; finished parts of an earlier, stopped ingest are kept.
+    """Measure everything a study names, then run its experiments; finished parts of a stopped ingest are kept.
 
     Args:
         study: checked study.
@@ -43,7 +45,12 @@ def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome
         open_parser(study.corpus.syntax, study.folder)  # refused before any model is fetched
     folders = locate_all(study)
     # Only now torch: what can be refused without it was refused at once.
-    from ingest.recipes.measuring import measure
+    from ingest.recipes.experiment_jobs import check_experiments
+    from ingest.recipes.experimenting import run_experiments
+    from ingest.recipes.measuring import measure, open_study
 
-    run, was_finished = measure(study, folders, raw, say)
-    return Outcome(run, was_finished)
+    opened = open_study(study, folders, raw, say)
+    check_experiments(opened)
+    run, was_finished = measure(opened, raw, say)
+    experiments = run_experiments(opened, run, raw, say)
+    return Outcome(run, was_finished and experiments.n == experiments.n_finished_before, experiments.n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -28,12 +28,44 @@ _LONGEST_DEFAULT_CONTEXT = 512
 Say = Callable[[str], None]
 
 
-def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> tuple[str, bool]:
-    """Measure everything a study names.
+@dataclass(frozen=True)
+class Opened:
+    """A study with its models loaded and its text read; `rows` is None without a corpus."""
+
+    study: Study
+    vocabulary: Vocabulary
+    subjects: list[Subject]
+    rows: TokenRows | None
+
+
+def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> Opened:
+    """Load a study's models and read its text.
 
     Args:
         study: checked study.
         folders: of its models.
+        raw: the warehouse.
+        say: called with lines for the user.
+
+    Raises:
+        InputError: if that cannot be done; nothing was written then.
+    """
+    torch.set_num_threads(threads_of(study))
+    keep_freed_memory()
+    vocabulary = shared_vocabulary(study, folders)
+    subjects = []
+    for model, folder in zip(study.checkpoints(), folders, strict=True):
+        say(f"loading {model.name}")
+        subjects.append(load_subject(model, folder, vocabulary))
+    _refuse_other_weights(raw, subjects)
+    return Opened(study, vocabulary, subjects, _token_rows(study, vocabulary, subjects, raw.path, say))
+
+
+def measure(opened: Opened, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
+    """Measure everything a study names.
+
+    Args:
+        opened: the study.
         raw: the warehouse.
         say: called with lines for the user.
 
@@ -44,15 +76,7 @@ def measure(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> t
         InputError: if the study cannot be run; nothing was written then.
         RunFailed: if an activation is not finite.
     """
-    torch.set_num_threads(threads_of(study))
-    keep_freed_memory()
-    vocabulary = shared_vocabulary(study, folders)
-    subjects = []
-    for model, folder in zip(study.checkpoints(), folders, strict=True):
-        say(f"loading {model.name}")
-        subjects.append(load_subject(model, folder, vocabulary))
-    _refuse_other_weights(raw, subjects)
-    rows = _token_rows(study, vocabulary, subjects, raw.path, say)
+    study, vocabulary, subjects, rows = opened.study, opened.vocabulary, opened.subjects, opened.rows
     planned = plan_run(study, vocabulary, subjects, rows, say)
     finished = finished_run(planned.plan, raw)
     if finished is not None:

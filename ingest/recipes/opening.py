@@ -8,7 +8,7 @@ from importlib.metadata import version
 import numpy as np
 import polars as pl
 
-from ingest.corpus.store import TokenRows
+from ingest.corpus.store import Manifest, TokenRows
 from ingest.corpus.strata import Vocabulary
 from ingest.corpus.texts import token_texts
 from ingest.names import relation
@@ -16,7 +16,7 @@ from ingest.recipes.pairs import both_directions
 from ingest.recipes.planning import Planned
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Plan, parts
-from ingest.study import Study
+from ingest.study import Corpus, Study
 from ingest.tables import CORPORA, FROM_WEIGHTS, MODELS, PAIRS, RUNS, SITES, TOKENS
 
 
@@ -72,30 +72,34 @@ def opening_rows(
         opening.append((PAIRS.name, _pair_rows(plan, subjects)))
         opening.append((SITES.name, _site_rows(plan)))
     if study.corpus is not None and manifest is not None:
-        corpus = {
-            "source": study.corpus.source,
-            "split": study.corpus.split,
-            "part": study.corpus.part if study.corpus.source == "python-stdlib" else None,
-            "revision": study.corpus.revision,
-            "context": manifest.context,
-            "bos": manifest.bos,
-            "sample": study.corpus.sample.kind,
-            "sample_seed": study.corpus.sample.seed if study.corpus.sample.kind == "shuffle" else None,
-            "n_rows": manifest.n_rows,
-            "n_tokens": manifest.n_tokens,
-            **{f"n_{stratum}": n for stratum, n in manifest.n_stratum.items()},
-            "n_documents": manifest.n_documents,
-            "n_skipped": manifest.n_skipped,
-            "tokenizer_hash": manifest.tokenizer_hash,
-            "tokens_fingerprint": manifest.fingerprint,
-            "python_version": manifest.python_version,
-        }
-        opening.append((CORPORA.name, pl.DataFrame([corpus])))
+        opening.append((CORPORA.name, pl.DataFrame([corpus_row(study.corpus, manifest)])))
     for table in FROM_WEIGHTS:
         if frames := [s.frames[table.name] for s in subjects if table.name in s.frames]:
             opening.append((table.name, pl.concat(frames)))
     opening.append((TOKENS.name, _token_rows(vocabulary, rows)))
     return [(name, of_run(plan.run, frame)) for name, frame in opening]
+
+
+def corpus_row(corpus: Corpus, manifest: Manifest) -> dict[str, object]:
+    """A row of `raw.corpora` without the run."""
+    return {
+        "source": corpus.source,
+        "split": corpus.split,
+        "part": corpus.part if corpus.source == "python-stdlib" else None,
+        "revision": corpus.revision,
+        "context": manifest.context,
+        "bos": manifest.bos,
+        "sample": corpus.sample.kind,
+        "sample_seed": corpus.sample.seed if corpus.sample.kind == "shuffle" else None,
+        "n_rows": manifest.n_rows,
+        "n_tokens": manifest.n_tokens,
+        **{f"n_{stratum}": n for stratum, n in manifest.n_stratum.items()},
+        "n_documents": manifest.n_documents,
+        "n_skipped": manifest.n_skipped,
+        "tokenizer_hash": manifest.tokenizer_hash,
+        "tokens_fingerprint": manifest.fingerprint,
+        "python_version": manifest.python_version,
+    }
 
 
 def _token_rows(vocabulary: Vocabulary, rows: TokenRows | None) -> pl.DataFrame:

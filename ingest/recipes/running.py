@@ -223,7 +223,7 @@ class Run:
             "update raw.runs set status = 'finished', finished_at = ?, peak_memory = ?, n_candidates = ? where run = ?"
         )
         candidates = sums.mean_candidates if sums is not None else None
-        statements = [(finish, [now(), _peak_memory(self._plan.device), candidates, self._plan.run])]
+        statements = [(finish, [now(), peak_memory(self._plan.device), candidates, self._plan.run])]
         if self._plan.inherited:
             statements += [inherited_closing(self._plan, table.name) for table in (*SELECTIONS, *PROFILES)]
         self._raw.write(
@@ -256,7 +256,8 @@ def _n_first_round(all_parts: list[Part]) -> int:
     return next((k for k in range(1, len(groups)) if groups[k] <= groups[k - 1]), len(groups))
 
 
-def _peak_memory(device: str) -> int:
+def peak_memory(device: str) -> int:
+    """Largest memory that this process held, bytes; on an accelerator, that of the device."""
     if device.startswith("cuda"):
         return int(torch.cuda.max_memory_allocated(device))
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -101,6 +101,7 @@ def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Site
         post=tuple(post),
         blocks=tuple(bridge.adapter.translate_transformer_lens_path(f"blocks.{k}") for k in range(len(blocks))),
         heads=heads,
+        final_norm=_final_norm(bridge, network),
         d_model=int(bridge.cfg.d_model),
         d_mlp=int(bridge.cfg.d_mlp),
         d_heads=d_heads,
@@ -108,6 +109,16 @@ def find_sites(name: str, bridge: TransformerBridge, network: nn.Module) -> Site
         norm="rms" if "RMS" in str(bridge.cfg.normalization_type) else "layer",
         activation=bridge.cfg.act_fn,
     )
+
+
+def _final_norm(bridge: TransformerBridge, network: nn.Module) -> str | None:
+    """The norm in front of the unembedding; None where there is no such module."""
+    try:
+        path = str(bridge.adapter.translate_transformer_lens_path("ln_final"))
+        network.get_submodule(path)
+    except (AttributeError, KeyError, ValueError):
+        return None
+    return path
 
 
 def _heads(bridge: TransformerBridge, network: nn.Module, n_layers: int) -> tuple[tuple[str, ...] | None, int | None]:

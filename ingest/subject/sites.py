@@ -26,6 +26,7 @@ class Sites:
         post: per layer the output projection, whose input is the post-activation.
         blocks: per layer the block, whose output is the residual stream.
         heads: per layer the attention's output projection, whose input is the heads' z; None where it has none.
+        final_norm: the norm in front of the unembedding; None where it has no such module.
         d_model: width of the residual stream.
         d_mlp: neurons per layer.
         d_heads: heads times width of a head; None where heads is None.
@@ -38,6 +39,7 @@ class Sites:
     post: tuple[str, ...]
     blocks: tuple[str, ...]
     heads: tuple[str, ...] | None
+    final_norm: str | None
     d_model: int
     d_mlp: int
     d_heads: int | None

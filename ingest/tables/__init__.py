@@ -7,6 +7,19 @@ Every row belongs to a run. Sums are additive over `part`; NULL stands for "was 
 from __future__ import annotations
 
 from ingest.tables.columns import SCHEMA, Column, Table
+from ingest.tables.experiments import (
+    ATTENTION_SUMS,
+    EDIT_CLASSES,
+    EDIT_SUMS,
+    EDITS,
+    EXPERIMENT_SEQUENCES,
+    EXPERIMENTAL,
+    EXPERIMENTS,
+    NEURON_SETS,
+    PAIR_SUMS,
+    SET_NEURONS,
+    STREAM_SUMS,
+)
 from ingest.tables.pairs import (
     BASELINES,
     BESTS,
@@ -60,15 +73,23 @@ TABLES = (
     *FROM_WEIGHTS,
     *SELECTIONS,
     *PROFILES,
+    *EXPERIMENTAL,
 )
 
 __all__ = [
+    "ATTENTION_SUMS",
     "BASELINES",
     "BESTS",
     "CORPORA",
+    "EDITS",
+    "EDIT_CLASSES",
+    "EDIT_SUMS",
     "EFFECT_LAYERS",
     "EFFECT_MATCHES",
     "EXAMPLES",
+    "EXPERIMENTAL",
+    "EXPERIMENTS",
+    "EXPERIMENT_SEQUENCES",
     "EXPLAINED",
     "FEATURES",
     "FEATURE_COUNTS",
@@ -81,10 +102,12 @@ __all__ = [
     "MODELS",
     "MOMENTS",
     "NEIGHBOURS",
+    "NEURON_SETS",
     "NULL_SHARES",
     "NULL_SPACES",
     "OUTPUT_SUMS",
     "PAIRS",
+    "PAIR_SUMS",
     "PARTIAL_BESTS",
     "PARTNERS",
     "PARTS",
@@ -94,8 +117,10 @@ __all__ = [
     "SCHEMA",
     "SELECTIONS",
     "SEQUENCES",
+    "SET_NEURONS",
     "SITES",
     "STRATA",
+    "STREAM_SUMS",
     "TABLES",
     "TOKENS",
     "TOKEN_FEATURES",

@@ -25,6 +25,10 @@ explained as (
     where variable = 'token'
 ),
 
+experiments as (
+    select * from {{ ref('stg_raw__experiments') }}
+),
+
 measured as (
     select distinct
         model,
@@ -53,6 +57,17 @@ measured as (
         on
             pairs.run = sites.run
             and pairs.model = sites.model
+    union all
+    select
+        experiments.model,
+        'experiment:' || experiments.kind || ':' || coalesce(experiments.neurons, '')
+        || coalesce(':' || others.model, '') as measure,
+        experiments.run
+    from experiments
+    left join experiments as others
+        on
+            experiments.run = others.run
+            and experiments.model <> others.model
 ),
 
 finished as (

@@ -30,7 +30,17 @@ models as (
     select
         run,
         count(*) as n_models
-    from {{ ref('stg_raw__models') }}
+    from (
+        select
+            run,
+            model
+        from {{ ref('stg_raw__models') }}
+        union all
+        select
+            run,
+            model
+        from {{ ref('stg_raw__experiments') }}
+    )
     group by run
 ),
 

@@ -24,6 +24,7 @@ from tests.models.activations import (
     Facts,
     activations,
 )
+from tests.models.raw_experiments import all_experiments
 from tests.models.raw_pairs import Row, pair_rows
 from tests.models.raw_profiles import profile_rows, vocabulary_rows
 from tests.models.raw_weights import role_rows
@@ -146,7 +147,7 @@ def write(path: Path) -> dict[str, Facts]:
     """Five runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`.
 
     `first` has the residual stream as well, `second` floors, ranges of groups and profiles, `steps` two
-    passes and sketches.
+    passes and sketches. Experiments on b, see raw_experiments.
     """
     facts = {
         "first": activations("first", ("a", "b", "c"), seed=1),
@@ -175,6 +176,8 @@ def write(path: Path) -> dict[str, Facts]:
             if finished:
                 _insert(con, pair_rows(known, "step" if run == "steps" else "seed", sites))
         _insert(con, {"probes": probe_rows("steps")})
+        for experiment in all_experiments():
+            _insert(con, experiment)
         _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
         _insert(con, weight_rows("weights", ("w",), seed=11))
         _insert(con, vocabulary_rows("weights", ("w",), None))

@@ -56,10 +56,10 @@ def related_gpt2(seed: int, *, width: int = 16, noise: float = 0.05) -> GPT2LMHe
     return network
 
 
-def small_neox(seed: int) -> nn.Module:
+def small_neox(seed: int, *, layers: int = 2) -> nn.Module:
     """A GPT-NeoX: LayerNorm, rotary positions, attention and MLP side by side."""
     config = GPTNeoXConfig(
-        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=48,
+        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=layers, num_attention_heads=2, intermediate_size=48,
         max_position_embeddings=CONTEXT, use_parallel_residual=True, bos_token_id=0, eos_token_id=0,
         hidden_dropout=0.0, attention_dropout=0.0,
     )  # fmt: skip
@@ -67,10 +67,10 @@ def small_neox(seed: int) -> nn.Module:
     return _randomised(network, seed)
 
 
-def small_llama(seed: int, *, hidden: int = 40, key_heads: int = 2) -> nn.Module:
+def small_llama(seed: int, *, hidden: int = 40, key_heads: int = 2, layers: int = 2) -> nn.Module:
     """A Llama: RMSNorm, rotary positions, gated MLP without biases; heads may share their keys and values."""
     config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+        vocab_size=VOCABULARY, hidden_size=16, num_hidden_layers=layers, num_attention_heads=2,
         num_key_value_heads=key_heads, intermediate_size=hidden, max_position_embeddings=CONTEXT, bos_token_id=0,
         eos_token_id=0, tie_word_embeddings=False,
     )  # fmt: skip

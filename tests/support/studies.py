@@ -16,7 +16,14 @@ def entry(name: str, path: object, **more: Any) -> dict[str, Any]:
     return {"name": name, "path": str(path), **more}
 
 
-def write_study(file: Path, models: Sequence[Mapping[str, Any]], *, name: str = "a-study", **sections: Any) -> Path:
+def write_study(
+    file: Path,
+    models: Sequence[Mapping[str, Any]],
+    *,
+    name: str = "a-study",
+    experiments: Sequence[Mapping[str, Any]] = (),
+    **sections: Any,
+) -> Path:
     """Write a study of one thread (so that its bits do not depend on the machine's cores), and return its file."""
     parts: dict[str, Mapping[str, Any]] = {"device": {"threads": 1}, **sections}
     lines = [f"name = {_value(name)}"]
@@ -24,6 +31,8 @@ def write_study(file: Path, models: Sequence[Mapping[str, Any]], *, name: str = 
         lines += ["", f"[{section}]", *_keys(content)]
     for model in models:
         lines += ["", "[[models]]", *_keys(model)]
+    for experiment in experiments:
+        lines += ["", "[[experiments]]", *_keys(experiment)]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("\n".join(lines) + "\n")
     return file

@@ -1,0 +1,123 @@
+"""Edited passes over text: every batch runs clean once, and then under each edit from the layer that it begins at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from ingest.experiments.effects import Batch, Predictions, predictions, row_sums
+from ingest.experiments.forward import Forward
+from ingest.tables import EDIT_SUMS, EDITS
+
+Frames = list[tuple[str, pl.DataFrame]]
+
+
+class Work(Protocol):
+    """What an experiment does with its text, part by part."""
+
+    def opening(self) -> Frames:
+        """Rows that are written before the first part."""
+        ...
+
+    def update(self, batch: Batch) -> None:
+        """Measure a batch."""
+        ...
+
+    def flush(self, group: int) -> Frames:
+        """Rows of the batches since the last time, which are of one group of documents."""
+        ...
+
+
+@dataclass(frozen=True)
+class Edit:
+    """An edit of the forward pass.
+
+    Attributes:
+        kind: as in `raw.edits`.
+        first: layer in front of which it changes nothing.
+        on: puts it on, for as long as the context lasts.
+        neuron_set: number of the set of neurons; None for layers.
+        layer: None for neurons.
+    """
+
+    kind: str
+    first: int
+    on: Callable[[], AbstractContextManager[None]]
+    neuron_set: int | None = None
+    layer: int | None = None
+
+
+class EditedPasses:
+    """One model under a list of edits: rows of `raw.edits` and `raw.edit_sums`."""
+
+    def __init__(self, forward: Forward, edits: Sequence[Edit]) -> None:
+        """The edits are numbered from 1; 0 is the clean pass."""
+        self._forward = forward
+        self._edits = edits
+        self._frames: list[pl.DataFrame] = []
+
+    def opening(self) -> Frames:
+        """Rows of `raw.edits`."""
+        rows = [{"edit": 0, "kind": "none", "neuron_set": None, "layer": None}]
+        rows += [
+            {"edit": number, "kind": e.kind, "neuron_set": e.neuron_set, "layer": e.layer}
+            for number, e in enumerate(self._edits, start=1)
+        ]
+        types = {"edit": pl.UInt32, "kind": pl.String, "neuron_set": pl.UInt32, "layer": pl.UInt16}
+        return [(EDITS.name, pl.DataFrame(rows, schema=types).with_columns(model=pl.lit(self._forward.name)))]
+
+    @torch.no_grad()
+    def update(self, batch: Batch) -> None:
+        """Run a batch clean and under every edit."""
+        pass_ = self._forward.clean(batch.ids)
+        clean = predictions(pass_.logits, batch)
+        sums = [self._sums(batch, clean, clean)]
+        for edit in self._edits:
+            with edit.on():
+                logits = self._forward.edited(pass_, edit.first)
+            sums.append(self._sums(batch, clean, predictions(logits, batch, clean)))
+        self._frames.append(self._rows(batch, sums))
+
+    def _sums(self, batch: Batch, clean: Predictions, edited: Predictions) -> dict[str, Tensor]:
+        sums = row_sums(batch, clean, edited)
+        if batch.features is not None:
+            sums["class_loss"] = batch.by_feature(edited.loss)
+        return {name: values.cpu() for name, values in sums.items()}
+
+    def _rows(self, batch: Batch, sums: list[dict[str, Tensor]]) -> pl.DataFrame:
+        n_edits, n_rows = len(sums), len(batch.numbers)
+        values = {name: torch.stack([of_edit[name] for of_edit in sums]).flatten(0, 1).numpy() for name in sums[0]}
+        losses = values.pop("class_loss", None)
+        n = batch.counted.sum(1).cpu().numpy()
+        frame = pl.DataFrame(
+            {
+                "edit": np.repeat(np.arange(n_edits, dtype=np.uint32), n_rows),
+                "sequence": np.tile(batch.numbers.astype(np.uint32), n_edits),
+                "n": np.tile(n.astype(np.uint16), n_edits),
+                **{k: v.astype(np.uint16) if k.startswith("n_") else v for k, v in values.items()},
+            }
+        )
+        if losses is None:
+            return frame
+        counts = batch.by_feature(torch.ones_like(batch.targets)).cpu().numpy().astype(np.uint16)
+        lists = {"class_loss": _lists(losses.astype(np.float32)), "class_n": _lists(np.tile(counts, (n_edits, 1)))}
+        of_clean = pl.when(pl.col("edit") == 0).then("class_n")
+        return frame.with_columns(**lists).with_columns(of_clean.alias("class_n"))
+
+    def flush(self, _group: int) -> Frames:
+        """Rows of `raw.edit_sums`."""
+        frame = pl.concat(self._frames).with_columns(model=pl.lit(self._forward.name))
+        self._frames = []
+        return [(EDIT_SUMS.name, frame)]
+
+
+def _lists(values: np.ndarray) -> pl.Series:
+    """The rows of a matrix as lists."""
+    return pl.Series(values, dtype=pl.Array(pl.Series(values[:0, 0]).dtype, values.shape[1])).arr.to_list()
