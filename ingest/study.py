@@ -150,7 +150,7 @@ class Pilot(_Section):
     """What `refined` chooses its candidates on."""
 
     tokens: int = Field(default=65_536, ge=1)
-    candidates: int = Field(default=40, ge=1, description="most candidates per neuron and partner model")
+    candidates: int = Field(default=64, ge=1, description="most candidates per neuron and partner model")
 
 
 class Features(_Section):

@@ -25,14 +25,16 @@ class Present:
     """The classes of a batch's positions.
 
     Attributes:
-        of_position: entry of `classes`, int64 (tokens,).
         classes: those that occur, ascending, int64 (present,).
+        counts: positions of each, int64 (present,).
+        adds: which positions have which class, sparse (present, tokens).
         n_kept: how many of them, at the front, have sums of their own.
         holds: which of them have which features, sparse (features, present); None without features.
     """
 
-    of_position: Tensor
     classes: Tensor
+    counts: Tensor
+    adds: Tensor
     n_kept: int
     holds: Tensor | None
 
@@ -67,10 +69,11 @@ class Scheme:
 
     def present(self, classes: NDArray[np.integer], device: str) -> Present:
         """What a batch has to be summed by, from the class of every position (tokens,)."""
-        found, of_position = np.unique(classes, return_inverse=True)
+        found, counts = np.unique(classes, return_counts=True)
         return Present(
-            torch.from_numpy(of_position.astype(np.int64)).to(device),
             torch.from_numpy(found.astype(np.int64)).to(device),
+            torch.from_numpy(counts).to(device),
+            _ones(counts, np.argsort(classes, kind="stable"), len(classes), device),
             int((found < self.kept).sum()),
             self._table(found, device) if self.holds.shape[1] else None,
         )
@@ -79,16 +82,19 @@ class Scheme:
         columns = np.repeat(np.arange(len(found)), self._counts[found])
         features = np.concatenate([self._features[number] for number in found])
         order = np.argsort(features, kind="stable")
-        starts = np.searchsorted(features[order], np.arange(self.holds.shape[1] + 1))
-        with warnings.catch_warnings():
-            # torch calls its sparse rows a beta; products with them are what is used here, and tested.
-            warnings.simplefilter("ignore", UserWarning)
-            return torch.sparse_csr_tensor(
-                torch.from_numpy(starts),
-                torch.from_numpy(columns[order]),
-                torch.ones(len(order)),
-                (self.holds.shape[1], len(found)),
-            ).to(device)
+        counts = np.bincount(features, minlength=self.holds.shape[1])
+        return _ones(counts, columns[order], len(found), device)
+
+
+def _ones(counts: NDArray[np.integer], columns: NDArray[np.integer], width: int, device: str) -> Tensor:
+    """A sparse matrix of ones, (rows, width): how many of them each row has, and in which columns, row by row."""
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    with warnings.catch_warnings():
+        # torch calls its sparse rows a beta; products with them are what is used here, and tested.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.sparse_csr_tensor(
+            torch.from_numpy(starts), torch.from_numpy(columns), torch.ones(len(columns)), (len(counts), width)
+        ).to(device)
 
 
 class ClassSums:
@@ -125,8 +131,7 @@ class ClassSums:
             present: classes of the positions.
             half: of the documents.
         """
-        sums = torch.zeros(len(present.classes), centred.shape[1], device=centred.device)
-        sums.index_add_(0, present.of_position, centred)
+        sums = present.adds @ centred
         if present.holds is not None:
             self.features[half, layer] += present.holds @ sums
         if n := present.n_kept:
@@ -134,7 +139,7 @@ class ClassSums:
 
     def count(self, present: Present, half: int) -> None:
         """Count positions, once for all layers."""
-        n = torch.bincount(present.of_position)
+        n = present.counts
         self.counts[half].index_add_(0, present.classes.clamp(max=self.counts.shape[1] - 1), n)
         if present.holds is not None:
             self.n_true[half] += (present.holds @ n[:, None].float()).squeeze(1).long()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ingest.tables import STRATA
 
-# Rows summed in float32 at once: few enough for its digits, and to stay in the cache through all four powers.
-_AT_ONCE = 1024
+# Activations summed in float32 at once: few enough for its digits, and to stay in the cache through all four powers.
+_AT_ONCE = 2**18
 
 
 class PowerSums:
@@ -28,17 +28,15 @@ class PowerSums:
         self.maximum = torch.full_like(self.minimum, -torch.inf)
 
     def update(self, x: Tensor, stratum: int, neurons: slice) -> None:
-        """Add positions of one stratum and some neurons: x (tokens, these neurons), one at least."""
-        shift = self.shift[neurons].float()
-        for block in x.float().split(_AT_ONCE):
-            power = block - shift
-            squares = power * power
-            self._add(0, stratum, neurons, power)
-            self._add(1, stratum, neurons, squares)
-            power *= squares
-            self._add(2, stratum, neurons, power)
-            squares *= squares
-            self._add(3, stratum, neurons, squares)
+        """Add a few positions of one stratum and some neurons: x (tokens, these neurons), one at least."""
+        power = x.float() - self.shift[neurons].float()
+        squares = power * power
+        self._add(0, stratum, neurons, power)
+        self._add(1, stratum, neurons, squares)
+        power *= squares
+        self._add(2, stratum, neurons, power)
+        squares *= squares
+        self._add(3, stratum, neurons, squares)
         self.minimum[stratum, neurons] = torch.minimum(self.minimum[stratum, neurons], x.amin(0).double())
         self.maximum[stratum, neurons] = torch.maximum(self.maximum[stratum, neurons], x.amax(0).double())
 
@@ -61,9 +59,12 @@ class Moments:
         for index in range(len(STRATA)):
             chosen = (stratum == index).nonzero().squeeze(1)
             self.n[index] += len(chosen)
-            for layer, (before, after) in enumerate(zip(pre, post, strict=True) if len(chosen) else ()):
-                neurons = slice(layer * before.shape[1], (layer + 1) * before.shape[1])
-                these = before.index_select(0, chosen)
-                self.pre.update(these, index, neurons)
-                self.post.update(after.index_select(0, chosen), index, neurons)
-                self.n_positive[index, neurons] += (these > 0).sum(0)
+            for layer, (before, after) in enumerate(zip(pre, post, strict=True)):
+                width = before.shape[1]
+                neurons = slice(layer * width, (layer + 1) * width)
+                for few in chosen.split(max(1, _AT_ONCE // width)) if len(chosen) else ():
+                    these = before.index_select(0, few)
+                    self.pre.update(these, index, neurons)
+                    self.post.update(after.index_select(0, few), index, neurons)
+                    is_positive = torch.gt(these, 0, out=torch.empty_like(these))
+                    self.n_positive[index, neurons] += is_positive.sum(0).long()

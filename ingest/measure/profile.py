@@ -46,7 +46,7 @@ class Profile:
         top: rows with the largest activations, per layer.
         random: rows chosen at random, per layer.
         total: sums of the post-activations less their shift, float64 (layers, width).
-        firing: rows in which a neuron fires, by place, int64 (layers, context, width).
+        firing: rows in which a neuron fires, by place, int32 (layers, context, width).
         n_rows: read so far, int64 (1,).
     """
 
@@ -85,7 +85,7 @@ class Profile:
         self.top = [Examples(width, TOP_EXAMPLES, device) for _ in range(n_layers)]
         self.random = [Examples(width, RANDOM_ROWS, device) for _ in range(n_layers)]
         self.total = torch.zeros(n_layers, width, dtype=torch.float64, device=device)
-        self.firing = torch.zeros(n_layers, context, width, dtype=torch.int64, device=device)
+        self.firing = torch.zeros(n_layers, context, width, dtype=torch.int32, device=device)
         self.n_rows = torch.zeros(1, dtype=torch.int64)
 
     def update(self, pre: Sequence[Tensor], post: Sequence[Tensor], batch: Classified) -> None:
@@ -100,7 +100,8 @@ class Profile:
             for lagged, sums in self.sums.items():
                 sums.update(layer, centred, batch.classes[lagged], half)
             self.histograms[layer].update(before)
-            self.firing[layer] += (before.view(-1, self._context, before.shape[1]) > 0).sum(0)
+            for row in before.view(-1, self._context, before.shape[1]):
+                self.firing[layer] += row > 0
             rows = after.view(-1, self._context, after.shape[1])
             self.top[layer].offer(rows, batch.numbers, self._first_place)
             if has_sampled:

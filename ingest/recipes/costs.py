@@ -100,7 +100,7 @@ def _pair_seconds(work: Work, method: Method, rates: Rates, n_passes: int) -> di
     if method.name == "refined":
         assert method.pilot_tokens is not None
         assert method.max_candidates is not None
-        in_play = directed * method.max_candidates / 3
+        in_play = directed * method.max_candidates / 4
         found["candidates"] = tokens * (work.n_units / rates.turn + in_play / rates.sampled)
         pilot = min(tokens, method.pilot_tokens)
         found["pilot"] = pilot * (work.forward_flops / rates.forward + work.products / rates.product)
