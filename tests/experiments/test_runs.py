@@ -75,7 +75,10 @@ def test_universal_neurons_are_chosen_on_one_half_and_ablated_on_the_other(
 
 def test_pairs_are_those_of_the_marts(experimented: tuple[Path, Path], trained: Ingested) -> None:
     warehouse, _ = experimented
-    pairs = rows(warehouse, "select distinct * exclude (n, doc_group, columns('sum_.*')) from raw.pair_sums")
+    pairs = rows(
+        warehouse,
+        "select distinct model, layer, neuron, other_model, other_layer, other_neuron, control from raw.pair_sums",
+    )
     matched = pairs.filter(control="matched")
     assert len(matched) == len(pairs.filter(control="random")) == 4
     for pair in matched.iter_rows(named=True):
