@@ -40,21 +40,44 @@ class Place:
     shift: Tensor
     scale: Tensor
 
-    @classmethod
-    def from_pilot(cls, layers: Sequence[Tensor]) -> Place:
-        """Mean and standard deviation on pilot positions; results do not depend on them beyond rounding.
 
-        Args:
-            layers: activations over stratum text of each layer, (tokens, width).
-        """
-        shifts, scales = [], []
-        for values in layers:
-            spread = values.double().std(0, correction=0)
+class Pilot:
+    """Mean and standard deviation of each unit on the first positions, which come batch by batch.
+
+    Results do not depend on them beyond rounding.
+    """
+
+    def __init__(self) -> None:
+        """Start with no positions."""
+        self._n = 0
+        self._mean: list[Tensor] = []
+        self._squares: list[Tensor] = []
+
+    def add(self, layers: Sequence[Tensor]) -> None:
+        """Add activations over stratum text of each layer, (tokens, width)."""
+        n = len(layers[0])
+        if not n:
+            return
+        found = [torch.var_mean(values.double(), 0, correction=0) for values in layers]
+        if not self._n:
+            self._mean, self._squares = [mean for _, mean in found], [n * variance for variance, _ in found]
+        else:
+            part = n / (self._n + n)
+            for layer, (variance, mean) in enumerate(found):
+                apart = mean - self._mean[layer]
+                self._mean[layer] += part * apart
+                self._squares[layer] += n * variance + self._n * part * apart**2
+        self._n += n
+
+    def place(self) -> Place:
+        """Shifts and scales for the sums over all positions."""
+        scales = []
+        for squares in self._squares:
+            spread = (squares / self._n).sqrt()
             # A unit that is silent here may speak later: a tiny scale would make its values huge.
             floor = 1e-3 * float(spread.median())
-            shifts.append(values.double().mean(0))
             scales.append(spread.clamp_min(floor if floor > 0 else 1.0))
-        return cls(torch.cat(shifts).float().double(), torch.cat(scales).float().double())
+        return Place(torch.cat(self._mean).float().double(), torch.cat(scales).float().double())
 
 
 class UnitSums:

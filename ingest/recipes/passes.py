@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ingest.measure.correlation import Shape
 from ingest.measure.moments import Moments, PowerSums
 from ingest.measure.profile import Profile
 from ingest.measure.sketch import bucket_and_sign
-from ingest.measure.units import Place, UnitSums
+from ingest.measure.units import Pilot, Place, UnitSums
 from ingest.recipes.accumulators import Accumulators, Hashed
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.subjects import Subject
@@ -109,18 +110,18 @@ class FusedPass:
         operand = getattr(torch, self._plan.operand)
         places: dict[int, Place] = {}
         for index in range(len(self._subjects)):
-            pre: list[list[Tensor]] = []
-            kept: dict[str, list[list[Tensor]]] = {}
+            pre, pilots = Pilot(), defaultdict[str, Pilot](Pilot)
             for batch in self._batches(np.arange(self._plan.place_rows)):
                 activations = self._readers[index].read(batch.ids)
-                pre.append([values[batch.text] for values in activations.pre])
+                if activations.pre:
+                    pre.add([values[batch.text] for values in activations.pre])
                 for site, layers in activations.at.items():
-                    kept.setdefault(site, []).append([values[batch.text] for values in layers])
-            at = {site: Place.from_pilot([torch.cat(v) for v in zip(*of, strict=True)]) for site, of in kept.items()}
+                    pilots[site].add([values[batch.text] for values in layers])
+            at = {site: pilot.place() for site, pilot in pilots.items()}
             for population in self._populations(index):
                 places[population] = at[self._plan.populations[population].site]
             if self._plan.moments and index < len(self._plan.models):
-                place = Place.from_pilot([torch.cat(v) for v in zip(*pre, strict=True)])
+                place = pre.place()
                 self._pre_shift.append(place.shift)
                 self._pre_scale.append(place.scale)
                 self._post_shift.append(at["mlp"].shift.clone())

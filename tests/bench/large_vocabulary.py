@@ -20,7 +20,7 @@ from ingest.corpus.stdlib import stdlib_files
 from tests.bench.parts_of_passes import FORWARD, timed_work
 
 # The time is the slope between two sizes: in a short text every row is among the largest examples so far.
-SMALLER, LARGER = 32_768, 98_304
+SMALLER, LARGER = 16_384, 65_536
 CONTEXT, ROWS = 512, 8
 N_IDS, N_NEURONS = 50_257, 12 * 3_072
 LIMIT = 8 * 1024**3

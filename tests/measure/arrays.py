@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ingest.measure.correlation import CrossMoments, ExactCovariances, LayerMoments, Shape, depth_tiles
 from ingest.measure.sketch import CountSketch, SketchedCovariances, bucket_and_sign, bucket_starts
-from ingest.measure.units import Place, Standardised, UnitSums
+from ingest.measure.units import Pilot, Place, Standardised, UnitSums
 from ingest.names import GROUPS
 
 Array = NDArray[np.float64]
@@ -43,6 +43,13 @@ def correlations(a: Array, b: Array) -> Array:
     return np.asarray(unit[0].T @ unit[1])
 
 
+def placed(layers: Sequence[torch.Tensor]) -> Place:
+    """Shift and scale of activations (tokens, width) of each layer."""
+    pilot = Pilot()
+    pilot.add(layers)
+    return pilot.place()
+
+
 class Measured:
     """Populations with the same positions in blocks of one group of documents each.
 
@@ -60,8 +67,7 @@ class Measured:
         self.z: list[list[torch.Tensor]] = []
         for values, shape in zip(populations, shapes, strict=True):
             layers = layers_of(values, shape)
-            place = Place.from_pilot([layer[:50] for layer in layers])
-            units = UnitSums(place, width=shape.width, operand=torch.float32)
+            units = UnitSums(placed([layer[:50] for layer in layers]), width=shape.width, operand=torch.float32)
             self.units.append(units)
             self.z.append(units.standardise(layers, everything))
             for group, rows in self.blocks():

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from ingest.measure.correlation import Shape
-from ingest.measure.units import Place, UnitSums
+from ingest.measure.units import Pilot, UnitSums
 from ingest.names import GROUPS
-from tests.measure.arrays import Measured, dealt, drawn, layers_of
+from tests.measure.arrays import Measured, dealt, drawn, layers_of, placed
 
 SHAPE = Shape(2, 6)
 TOKENS = 600
@@ -24,7 +24,10 @@ def measured() -> Measured:
 
 def test_a_unit_silent_in_the_pilot_gets_the_layers_floor_as_scale() -> None:
     values = drawn(1, 50, SHAPE.n_units, dead=[DEAD])
-    place = Place.from_pilot(layers_of(values, SHAPE))
+    pilot = Pilot()
+    for some in (values[:7], values[7:7], values[7:]):
+        pilot.add(layers_of(some, SHAPE))
+    place = pilot.place()
     spread = values.std(0)
     median = np.sort(spread[SHAPE.layer(DEAD // SHAPE.width)])[(SHAPE.width - 1) // 2]
     assert place.scale[DEAD].item() == pytest.approx(1e-3 * median, rel=1e-6)
@@ -35,7 +38,7 @@ def test_a_unit_silent_in_the_pilot_gets_the_layers_floor_as_scale() -> None:
 
 def test_a_layer_silent_in_the_pilot_has_a_scale_all_the_same() -> None:
     silent = [torch.zeros(10, SHAPE.width)] * SHAPE.n_layers
-    assert Place.from_pilot(silent).scale.tolist() == [1.0] * SHAPE.n_units
+    assert placed(silent).scale.tolist() == [1.0] * SHAPE.n_units
 
 
 @pytest.mark.parametrize("groups", [slice(None), slice(0, 2), slice(3, 16), slice(4, 5)])
@@ -59,7 +62,7 @@ def test_over_groups_without_text_every_unit_is_dead(measured: Measured) -> None
 
 def test_only_positions_of_stratum_text_are_standardised() -> None:
     values = drawn(2, 30, SHAPE.n_units)
-    units = UnitSums(Place.from_pilot(layers_of(values, SHAPE)), width=SHAPE.width, operand=torch.float32)
+    units = UnitSums(placed(layers_of(values, SHAPE)), width=SHAPE.width, operand=torch.float32)
     text = torch.tensor([3, 4, 29])
     z = torch.cat(units.standardise(layers_of(values, SHAPE), text), 1)
     expected = (values[text] - values.mean(0)) / values.std(0)
