@@ -1,4 +1,4 @@
-"""Memory that PyTorch frees stays with the process: the next batch needs just as much."""
+"""Memory that PyTorch frees stays with the process while batches are read: the next one needs just as much."""
 
 from __future__ import annotations
 
@@ -20,3 +20,9 @@ def keep_freed_memory() -> None:
     libc = ctypes.CDLL(None)
     libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
     libc.mallopt(_M_TRIM_THRESHOLD, 2 * _LARGEST_KEPT - 1)
+
+
+def give_freed_memory_back() -> None:
+    """Hand what is free now to the system: loading needs large tensors that no batch needs again."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 REACH = 16
 WINDOW = 2 * REACH + 1
-# Places among which the largest is looked for one by one, once it is known to be among them: neighbours in a row lie far
-# apart in memory.
+# Places among which the largest is looked for one by one, once it is known to be there: a row's places lie far apart
+# in memory.
 _BLOCK = 32
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ingest.allocator import keep_freed_memory
+from ingest.allocator import give_freed_memory_back, keep_freed_memory
 from ingest.corpus.sources import open_source
 from ingest.corpus.store import TokenRows, store_corpus
 from ingest.corpus.strata import Vocabulary
@@ -57,6 +57,7 @@ def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -
     for model, folder in zip(study.checkpoints(), folders, strict=True):
         say(f"loading {model.name}")
         subjects.append(load_subject(model, folder, vocabulary))
+        give_freed_memory_back()
     _refuse_other_weights(raw, subjects)
     return Opened(study, vocabulary, subjects, _token_rows(study, vocabulary, subjects, raw.path, say))
 

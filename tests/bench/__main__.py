@@ -105,9 +105,11 @@ def table(found: dict[str, Any]) -> str:
     if large := found.get("profiles"):
         lines += [
             "",
-            f"Profiles at GPT2-small's shape with {large_vocabulary.N_IDS:,} ids, slope over {large['tokens_between']:,} "
-            f"tokens: {sum(large['ratio'].values()):.2f} forward passes (target 0.5): {_ratios(large['ratio'])}; peak {large['peak'] / 1024**3:.1f} GiB "
-            f"(target 8); {large['bytes_per_neuron']:,.0f} bytes of the warehouse per neuron (target 20,000).",
+            f"Profiles at GPT2-small's shape with {large_vocabulary.N_IDS:,} ids, slope over "
+            f"{large['tokens_between']:,} tokens:",
+            f"{sum(large['ratio'].values()):.2f} forward passes (target 0.5): {_ratios(large['ratio'])}; peak",
+            f"{large['peak'] / 1024**3:.1f} GiB (target 8); {large['bytes_per_neuron']:,.0f} bytes of the warehouse "
+            "per neuron (target 20,000).",
         ]
     return "\n".join(lines) + "\n"
 
