@@ -217,7 +217,7 @@ def bytes_per_neuron(n_ids: int, context: int, *, has_syntax: bool) -> int:
         has_syntax: whether positions have a class of syntax.
     """
     tokens = _DOUBLE * (len(_LAGS[TOKEN]) * HALVES * _USUAL_FEATURES + 2 * min(n_ids, _KEPT_IDS))
-    places = 2 * _DOUBLE * context
+    places = (_DOUBLE + _FLOAT) * context
     examples = (TOP_EXAMPLES + RANDOM_ROWS) * (_FLOAT * (WINDOW + 1) + 2 * _DOUBLE)
     syntax = _DOUBLE * (KEPT_PAIRS + _KEPT_SYNTAX) if has_syntax else 0
     return tokens + places + syntax + examples + _DOUBLE * (BINS + 2)
