@@ -46,7 +46,11 @@ def planted_gpt2() -> GPT2LMHeadModel:
     _write(network, NORM_ONLY, {15: 3.0, 14: -3.0})
     # The first position is known by one direction, which the head's keys read; its queries read another one.
     stem.wpe.weight[0] = 0.0
-    stem.wpe.weight[0, 2], stem.wpe.weight[0, 3] = 20.0, -20.0
+    stem.wpe.weight[0, 2], stem.wpe.weight[0, 3] = 60.0, -60.0
+    # Nothing else in front of the head writes along the two.
+    for module in (stem.h[0].mlp.c_proj, stem.h[0].attn.c_proj):
+        module.weight[:, :4] = 0.0
+        module.bias[:4] = 0.0
     block = stem.h[1]
     block.ln_1.weight.fill_(1.0)
     block.ln_1.bias.zero_()
@@ -55,10 +59,10 @@ def planted_gpt2() -> GPT2LMHeadModel:
     for columns, (plus, minus) in ((query, (0, 1)), (key, (2, 3))):
         heads[:, columns] = 0.0
         bias[columns] = 0.0
-        heads[plus, columns.start], heads[minus, columns.start] = 0.5, -0.5
+        heads[plus, columns.start], heads[minus, columns.start] = 0.7, -0.7
     heads[2:4, value] = 0.0
     for place, sign in ((TO_BOS, 1.0), (FROM_BOS, -1.0)):
-        _write(network, place, {0: 3.0 * sign, 1: -3.0 * sign})
+        _write(network, place, {0: 1.5 * sign, 1: -1.5 * sign})
         stem.h[place[0]].mlp.c_fc.bias[place[1]] = 1.0
     stem.h[DEAD[0]].mlp.c_fc.bias[DEAD[1]] = -1e4
     _write(network, MUTE, {})

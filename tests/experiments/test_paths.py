@@ -159,8 +159,8 @@ def path_of(place: tuple[int, int]) -> HeadPath:
 def test_planted_neurons_turn_the_head_and_its_output_the_way_they_were_planted(planted: Planted) -> None:
     sums, values = measured(planted.forward, [path_of(TO_BOS), path_of(FROM_BOS)])
     to_bos, from_bos = sums.drop("model").group_by("path").sum().sort("path").iter_rows(named=True)
-    assert to_bos["delta"] > 0.05 * to_bos["n"]
-    assert from_bos["delta"] < -0.05 * from_bos["n"]
+    assert to_bos["delta"] > 0.01 * to_bos["n"]
+    assert from_bos["delta"] < -0.01 * from_bos["n"]
     # What the head gets of the first position is nothing, so attention to it makes its output small.
     assert to_bos["norm"] < to_bos["norm_without"]
     assert from_bos["norm"] > from_bos["norm_without"]
@@ -173,7 +173,7 @@ def test_planted_neurons_turn_the_head_and_its_output_the_way_they_were_planted(
         return float((row[xy] - row[x] * row[y] / n) / spread)
 
     for row, sign in ((to_bos, 1), (from_bos, -1)):
-        assert sign * corr(row, "activation", "delta", "sum_aa", "sum_dd", "sum_ad") > 0.5
+        assert sign * corr(row, "activation", "delta", "sum_aa", "sum_dd", "sum_ad") > 0.3
         assert corr(row, "delta", "ratio", "sum_dd", "sum_rr", "sum_dr") < -0.5
 
 
