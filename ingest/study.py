@@ -251,6 +251,10 @@ class Study(_Section):
             for name in experiment.models or ():
                 if name not in known:
                     raise ValueError(f"[[experiments]] names {name!r}, which is none of the study's models")
+            if experiment.kind == "attention" and self.corpus.bos == "none":
+                raise ValueError(
+                    "[[experiments]] kind = 'attention' needs rows that begin with BOS: [corpus] bos = 'row'"
+                )
             if len(self.models_of(experiment)) < 2 and experiment.kind == "pairs":
                 raise ValueError("[[experiments]] kind = 'pairs' needs two models")
         return self

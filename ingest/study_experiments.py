@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Literal
 
@@ -23,7 +24,6 @@ class _Experiment(BaseModel):
 
 class _OfNeurons(_Experiment):
     neurons: str | list[str] = Field(min_length=1, description="universal, a role, a question in sql/, or names")
-    seed: int = Field(default=0, ge=0, lt=2**63)
 
     @field_validator("neurons")
     @classmethod
@@ -39,7 +39,11 @@ class _OfNeurons(_Experiment):
         return self.neurons if isinstance(self.neurons, str) else " ".join(self.neurons)
 
 
-class Ablation(_OfNeurons):
+class _Drawing(_OfNeurons):
+    seed: int = Field(default=0, ge=0, lt=2**63, description="of what is drawn at random")
+
+
+class Ablation(_Drawing):
     """A set of neurons set to 0 or to their means, at once and layer by layer, beside control sets."""
 
     kind: Literal["ablation"]
@@ -51,12 +55,53 @@ class Ablation(_OfNeurons):
     matched_per_layer: int = Field(default=19, ge=0, le=10_000)
 
 
-class Pairs(_OfNeurons):
+class Pairs(_Drawing):
     """Single neurons ablated in one model, their best partners in another: do the same tokens suffer?"""
 
     kind: Literal["pairs"]
     modes: list[Mode] = Field(default=["mean"], min_length=1)
     most: int = Field(default=20, ge=1, description="neurons of each model, drawn from its set")
+
+
+class Entropy(_Drawing):
+    """Single neurons fixed at values and ablated with the final norm free and frozen, beside neurons of their norm."""
+
+    kind: Literal["entropy"]
+    neurons: str | list[str] = Field(default="entropy", min_length=1)
+    values: list[float] = Field(default=[0, 1, 2, 3, 4, 5, 6], description="the published ones")
+    quantiles: list[float] = Field(default=[0.01, 0.5, 0.99, 0.999], description="of the neuron's own activation")
+    matched: int = Field(default=5, ge=0, le=10_000, description="neurons of the same layer and norm, for each")
+    random: int = Field(default=20, ge=0, le=10_000, description="by the published rule, in the last two layers")
+    frequency: int = Field(default=5, ge=0, le=10_000, description="that write most along the log frequency of tokens")
+
+    @field_validator("values", "quantiles", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, numbers: object) -> object:
+        return [float(n) if type(n) is int else n for n in numbers] if isinstance(numbers, list) else numbers
+
+    @field_validator("values", "quantiles")
+    @classmethod
+    def _finite_and_once(cls, numbers: list[float]) -> list[float]:
+        if len(set(numbers)) < len(numbers) or not all(math.isfinite(n) for n in numbers):
+            raise ValueError("write finite numbers, each once")
+        return numbers
+
+    @field_validator("quantiles")
+    @classmethod
+    def _shares(cls, quantiles: list[float]) -> list[float]:
+        if not all(0.0 <= q <= 1.0 for q in quantiles):
+            raise ValueError("quantiles are between 0 and 1")
+        return quantiles
+
+
+class Attention(_OfNeurons):
+    """A neuron's write taken out of one later head's query: attention to BOS, norm of the head's output."""
+
+    kind: Literal["attention"]
+    neurons: str | list[str] = Field(default="attention", min_length=1)
+    heads: int = Field(default=1, ge=1, le=5, description="heads of each neuron, by their score for BOS")
+    most: int = Field(default=100, ge=1, description="neurons with the largest scores")
+    matched: int = Field(default=2, ge=0, le=10_000, description="neurons of the same layer and energy, for each")
 
 
 class Layers(_Experiment):
@@ -72,5 +117,12 @@ class Lens(_Experiment):
     kind: Literal["lens"]
 
 
-Experiment = Annotated[Ablation | Pairs | Layers | Lens, Field(discriminator="kind")]
-KINDS: dict[str, type[BaseModel]] = {"ablation": Ablation, "pairs": Pairs, "layers": Layers, "lens": Lens}
+Experiment = Annotated[Ablation | Pairs | Entropy | Attention | Layers | Lens, Field(discriminator="kind")]
+KINDS: dict[str, type[BaseModel]] = {
+    "ablation": Ablation,
+    "pairs": Pairs,
+    "entropy": Entropy,
+    "attention": Attention,
+    "layers": Layers,
+    "lens": Lens,
+}

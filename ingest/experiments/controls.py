@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+Place = tuple[int, int]
 Control = Literal["asked", "random", "energy"]
 _CONTROLS: tuple[Control, ...] = ("asked", "random", "energy")
 # Among how many of the nearest in energy a match is drawn.
@@ -96,6 +97,22 @@ def with_controls(asked: NeuronSet, population: Population, *, random: int, ener
             }
             found.append(NeuronSet(control, draw, asked.layer, drawn))
     return found
+
+
+def nearest(place: Place, values: NDArray[np.float64], pool: NDArray[np.bool_], n: int) -> list[Place]:
+    """The neurons of the same layer with the nearest values, on a logarithmic scale, the nearest first.
+
+    Args:
+        place: (layer, neuron), never among them.
+        values: of all neurons (layers, neurons).
+        pool: which neurons may be taken, likewise.
+        n: how many; fewer if the pool has fewer.
+    """
+    layer, neuron = place
+    logs = np.log(np.maximum(values[layer], 1e-30))
+    allowed = np.setdiff1d(np.flatnonzero(pool[layer]), [neuron])
+    order = np.argsort(np.abs(logs[allowed] - logs[neuron]), kind="stable")[:n]
+    return [(layer, int(found)) for found in allowed[order]]
 
 
 def _drawn(

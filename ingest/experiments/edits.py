@@ -185,7 +185,8 @@ def freeze_final_norm(network: nn.Module, sites: Sites, scale: Tensor) -> Iterat
         out: Tensor = usual(hidden, *args, **named)
         offset = 0.0 if bias is None else bias
         ratio = norm_scale(norm, hidden, centred=sites.norm == "layer") / scale
-        return ((out - offset) * ratio + offset).to(out.dtype)
+        # The same scale leaves every bit as it is.
+        return (out + (out - offset) * (ratio - 1.0)).to(out.dtype)
 
     with _standing_in(norm, frozen):
         yield

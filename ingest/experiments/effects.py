@@ -5,6 +5,7 @@ All in nats. Positions that count have a token and a next token of the text: nei
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -77,21 +78,27 @@ class Predictions:
         return self.expected - edited.expected
 
 
-def predictions(logits: Tensor, batch: Batch, clean: Predictions | None = None) -> Predictions:
-    """The distributions of logits (rows, context, vocabulary); those of the clean pass itself without `clean`.
+def counted_logits(logits: Tensor, batch: Batch) -> Iterator[tuple[slice, Tensor]]:
+    """Copies of the logits (rows, context, vocabulary) at the counted positions, in float32 at least.
 
-    In blocks that stay in the processor's cache: each is read seven times.
+    In blocks that stay in the processor's cache, since each is read several times: which of the positions, and theirs
+    (positions, vocabulary).
     """
-    found: list[list[Tensor]] = []
-    kept: list[Tensor] = []
     rows, columns = batch.counted.nonzero(as_tuple=True)
     block = max(1, (_CPU_BLOCK if logits.device.type == "cpu" else _DEVICE_BLOCK) // logits.shape[-1])
     for start in range(0, len(rows), block):
         here = slice(start, start + block)
         z = logits[rows[here], columns[here]]
-        z = z.to(torch.promote_types(z.dtype, torch.float32))
+        yield here, z.to(torch.promote_types(z.dtype, torch.float32))
+
+
+def predictions(logits: Tensor, batch: Batch, clean: Predictions | None = None) -> Predictions:
+    """The distributions of logits (rows, context, vocabulary); those of the clean pass itself without `clean`."""
+    found: list[list[Tensor]] = []
+    kept: list[Tensor] = []
+    for here, z in counted_logits(logits, batch):
         largest, top = z.max(-1)
-        z -= largest[:, None]
+        z.sub_(largest[:, None])
         p = z.exp()
         total = p.sum(-1)
         log_total = total.log()

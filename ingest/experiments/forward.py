@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ingest.errors import InputError
 from ingest.experiments.edits import start_at
-from ingest.subject.sites import Sites
+from ingest.subject.sites import Reader, Sites
 
 
 @dataclass(frozen=True)
@@ -86,3 +86,12 @@ class Forward:
         finally:
             for handle in handles:
                 handle.remove()
+
+
+@torch.no_grad()
+def activations_of(forward: Forward, ids: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
+    """Post-activations of some neurons (layer, neuron) on token rows (rows, context), (rows, context, neurons)."""
+    with Reader(forward.network, forward.sites, pre=False).hooked() as reader:
+        at = reader.read(ids).at["mlp"]
+    found: Tensor = torch.stack([at[layer][:, neuron] for layer, neuron in places], -1).unflatten(0, ids.shape)
+    return found

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ingest.experiments.ablation import ablated
-from ingest.experiments.controls import NeuronSet, Population
+from ingest.experiments.controls import NeuronSet, Place, Population
 from ingest.experiments.effects import Batch, next_token_loss
 from ingest.experiments.forward import Forward
 from ingest.experiments.passes import Frames
@@ -18,7 +18,6 @@ from ingest.study_experiments import Mode
 from ingest.tables import PAIR_SUMS
 
 _SUMS = ("sum_x", "sum_y", "sum_xx", "sum_yy", "sum_xy")
-Place = tuple[int, int]
 
 
 @dataclass(frozen=True)

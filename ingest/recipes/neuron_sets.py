@@ -12,11 +12,10 @@ from app.errors import QueryFailed, ReaderError, UnknownQuestion
 from app.questions import question
 from app.sandbox import run_query
 from ingest.errors import InputError, first_line
-from ingest.experiments.controls import Population
+from ingest.experiments.controls import Place, Population
 from ingest.recipes.subjects import Subject
 from ingest.study_experiments import NEURON
 
-Place = tuple[int, int]
 _AGAIN = "run `neurons build`, then this command again (finished work is kept)"
 
 
@@ -108,6 +107,24 @@ class Marts:
         if not chosen.neurons:
             raise InputError(f"[[experiments]] neurons = {asked!r}: model {name} has none in the built marts")
         return chosen
+
+    def properties(self, subject: Subject) -> pl.DataFrame:
+        """What weights and text say of the neurons of a model: one row each, ordered by layer and neuron."""
+        return self._rows(
+            "select layer, neuron, w_out_norm, l2_penalty, vocab_var, abs(frequency_corr) * sqrt(logit_var) as along "
+            "from marts.neurons where model = $model order by layer, neuron",
+            model=subject.identity.name,
+        )
+
+    def heads(self, subject: Subject, most: int) -> pl.DataFrame:
+        """The heads whose attention to BOS each neuron moves most, by weights: at most so many, the strongest first."""
+        return self._rows(
+            "select layer, neuron, head_layer, head from marts.neuron_heads "
+            "where model = $model and kind = 'bos' and rank <= $most "
+            "order by abs(score) desc, layer, neuron, rank",
+            model=subject.identity.name,
+            most=most,
+        )
 
     def partners(self, model: str, other: str) -> dict[Place, Place]:
         """The best partner in another model of every neuron that has one."""

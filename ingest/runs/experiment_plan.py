@@ -17,7 +17,7 @@ class ExperimentPlan:
     """What an experiment does, to what, on which rows of text.
 
     Attributes:
-        kind: ablation, pairs, layers or lens.
+        kind: ablation, pairs, entropy, attention, layers or lens.
         models: one; two for pairs.
         neurons: what the study asks for; None for layers.
         selection: what they were chosen on; None for layers.

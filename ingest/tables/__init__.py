@@ -47,6 +47,15 @@ from ingest.tables.profiles import (
     TOKENS,
 )
 from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA
+from ingest.tables.single_neurons import (
+    ENTROPY_EDITS,
+    ENTROPY_NEURONS,
+    ENTROPY_SUMS,
+    HEAD_PATHS,
+    HEAD_VALUE_SUMS,
+    OF_SINGLE_NEURONS,
+    PATH_SUMS,
+)
 from ingest.tables.weights import (
     FROM_WEIGHTS,
     HEAD_NULLS,
@@ -74,6 +83,7 @@ TABLES = (
     *SELECTIONS,
     *PROFILES,
     *EXPERIMENTAL,
+    *OF_SINGLE_NEURONS,
 )
 
 __all__ = [
@@ -86,6 +96,9 @@ __all__ = [
     "EDIT_SUMS",
     "EFFECT_LAYERS",
     "EFFECT_MATCHES",
+    "ENTROPY_EDITS",
+    "ENTROPY_NEURONS",
+    "ENTROPY_SUMS",
     "EXAMPLES",
     "EXPERIMENTAL",
     "EXPERIMENTS",
@@ -96,7 +109,9 @@ __all__ = [
     "FEATURE_SUMS",
     "FROM_WEIGHTS",
     "HEAD_NULLS",
+    "HEAD_PATHS",
     "HEAD_SCORES",
+    "HEAD_VALUE_SUMS",
     "HISTOGRAMS",
     "MEAN_TOKENS",
     "MODELS",
@@ -105,12 +120,14 @@ __all__ = [
     "NEURON_SETS",
     "NULL_SHARES",
     "NULL_SPACES",
+    "OF_SINGLE_NEURONS",
     "OUTPUT_SUMS",
     "PAIRS",
     "PAIR_SUMS",
     "PARTIAL_BESTS",
     "PARTNERS",
     "PARTS",
+    "PATH_SUMS",
     "PROBES",
     "PROFILES",
     "RUNS",

@@ -16,7 +16,7 @@ EXPERIMENTS = Table(
     (
         RUN,
         MODEL,
-        Column("kind", "varchar not null", "ablation, pairs, layers or lens"),
+        Column("kind", "varchar not null", "ablation, pairs, entropy, attention, layers or lens"),
         Column("neurons", "varchar", "what the study asks for: universal, a role, a question, names; NULL without"),
         Column(
             "selection",

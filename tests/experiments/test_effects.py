@@ -13,26 +13,13 @@ from torch import Tensor
 from ingest.experiments import edits
 from ingest.experiments.ablation import ablations
 from ingest.experiments.controls import NeuronSet, Population, by_layer, with_controls
-from ingest.experiments.effects import Batch
 from ingest.experiments.layers import layer_edits, lens_edits
 from ingest.experiments.pairs import NeuronPair, PairChanges
 from ingest.experiments.passes import Edit, EditedPasses
 from ingest.experiments.streams import Streams
-from tests.experiments.conftest import IDS, Small
+from tests.experiments.conftest import COUNTED, FEATURES, IDS, N_CLASSES, NUMBERS, POPULATION, Small, batch
 
-N_CLASSES = 3
 ROWS, CONTEXT = IDS.shape
-COUNTED = torch.ones(IDS.shape, dtype=torch.bool)
-COUNTED[:, 0] = COUNTED[:, -1] = False
-COUNTED[1, 4] = COUNTED[2, 9] = False
-# Features of the next token may overlap, and some tokens have none.
-FEATURES = (torch.rand((*IDS.shape, N_CLASSES), generator=torch.Generator().manual_seed(1)) > 0.6).double()
-NUMBERS = np.array([5, 8, 40])
-POPULATION = Population(np.full((3, 48), 0.25), np.ones((3, 48)), np.zeros((3, 48), bool))
-
-
-def batch(rows: slice = slice(None)) -> Batch:
-    return Batch(IDS[rows], COUNTED[rows], FEATURES[rows], NUMBERS[rows])
 
 
 def measured(small: Small, asked: list[Edit]) -> pl.DataFrame:

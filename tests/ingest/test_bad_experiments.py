@@ -27,6 +27,13 @@ CASES: Cases = {
     "no neurons": (with_experiment(kind="ablation"), "neurons is missing: write universal"),
     "no name of a neuron": (with_experiment(kind="ablation", neurons=["L1/7"]), "'L1/7' is no neuron.*L2.N117"),
     "a model of another study": (with_experiment(kind="lens", models=["z"]), "'z', which is none of"),
+    "an entropy neuron that does not exist": (with_experiment(kind="entropy", neurons=["L0.N64"]), "no neuron L0.N64"),
+    "a quantile above one": (with_experiment(kind="entropy", quantiles=[0.5, 2]), "quantiles are between 0 and 1"),
+    "a value that stands twice": (with_experiment(kind="entropy", values=[0, 1, 1]), "finite numbers, each once"),
+    "an attention neuron that does not exist": (
+        with_experiment(kind="attention", neurons=["L9.N0"]), "no neuron L9.N0.*2 layers"),
+    "attention to BOS without BOS": (
+        lambda s: s.study(corpus=STDLIB | {"bos": "none"}, experiments=[{"kind": "attention"}]), "begin with BOS"),
     "pairs of one model": (with_experiment(kind="pairs", neurons="universal"), "needs two models"),
     "no text": (lambda s: s.text('name = "x"\n[[models]]\nname = "a"\npath = "a"\n[[experiments]]\nkind = "lens"\n'),
                 "need text: add"),

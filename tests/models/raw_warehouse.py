@@ -27,6 +27,7 @@ from tests.models.activations import (
 from tests.models.raw_experiments import all_experiments
 from tests.models.raw_pairs import Row, pair_rows
 from tests.models.raw_profiles import profile_rows, vocabulary_rows
+from tests.models.raw_single_neurons import single_neuron_experiments
 from tests.models.raw_weights import role_rows
 
 D_VOCAB = 11
@@ -176,7 +177,7 @@ def write(path: Path) -> dict[str, Facts]:
             if finished:
                 _insert(con, pair_rows(known, "step" if run == "steps" else "seed", sites))
         _insert(con, {"probes": probe_rows("steps")})
-        for experiment in all_experiments():
+        for experiment in all_experiments() + single_neuron_experiments():
             _insert(con, experiment)
         _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
         _insert(con, weight_rows("weights", ("w",), seed=11))
