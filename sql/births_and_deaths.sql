@@ -27,5 +27,5 @@ changes as (
 )
 
 select * from changes
-order by abs(excess_to - excess_from) desc, model_family, seed, step_from, layer, neuron
+order by abs(excess_to - excess_from) desc, model_family asc, seed asc, step_from asc, layer asc, neuron asc
 limit coalesce($n::integer, 100)

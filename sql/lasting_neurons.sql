@@ -25,4 +25,4 @@ lasting as (
 )
 
 select * from lasting
-order by last_excess desc, model_family, seed, layer, neuron
+order by last_excess desc, model_family asc, seed asc, layer asc, neuron asc

@@ -2,58 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import torch
-import transformers
-from numpy.typing import NDArray
 
-from ingest.corpus.store import TokenRows
-from ingest.errors import InputError
+from ingest.corpus.texts import token_texts
 from ingest.experiments.ablation import ablations, set_rows
 from ingest.experiments.controls import NeuronSet, Population, by_layer, sets_hash, with_controls
-from ingest.experiments.forward import Forward
 from ingest.experiments.layers import layer_edits, lens_edits
 from ingest.experiments.pairs import NeuronPair, PairChanges
-from ingest.experiments.passes import EditedPasses, Frames, Work
+from ingest.experiments.passes import EditedPasses, Work
 from ingest.experiments.streams import LensPasses
+from ingest.experiments.words import WordPieces
+from ingest.recipes.experiment_plans import Job, content_hash, fingerprint_of, forward_of, plan_of, rows_read
 from ingest.recipes.measuring import Opened
-from ingest.recipes.memory import limit
 from ingest.recipes.neuron_sets import Chosen, Marts, Place, named_neuron
-from ingest.recipes.planning import device_of, threads_of
+from ingest.recipes.probe_jobs import check_suffix, probe_job
 from ingest.recipes.subjects import Subject
-from ingest.runs.experiment_plan import EXPERIMENT_ARITHMETIC, ExperimentPlan
-from ingest.runs.plan import PlannedModel, groups_hash
-from ingest.study import Study
-from ingest.study_experiments import Ablation, Experiment, Layers, Pairs
-
-# Of a (rows, context, vocabulary) tensor of float32, and how many such a batch holds at most.
-_CPU_BYTES, _CUDA_BYTES, _TENSORS = 2**27, 2**31, 6
-
-
-@dataclass(frozen=True)
-class Job:
-    """An experiment on one model, or on two.
-
-    Attributes:
-        plan: of its run.
-        subjects: the models.
-        numbers: rows of the corpus that it reads, ascending.
-        opening: rows that are written before the first part, besides those of the work.
-        work: makes what is done with every batch, on the plan's device.
-    """
-
-    plan: ExperimentPlan
-    subjects: list[Subject]
-    numbers: NDArray[np.int64]
-    opening: Frames
-    work: Callable[[], Work]
+from ingest.study_experiments import Ablation, Experiment, Layers, Lens, Pairs, Probe
 
 
 def check_experiments(opened: Opened) -> None:
@@ -64,7 +33,9 @@ def check_experiments(opened: Opened) -> None:
     """
     for experiment in opened.study.experiments:
         assert opened.rows is not None
-        _numbers(experiment, opened.rows, 0)
+        rows_read(experiment, opened.rows, 0)
+        if isinstance(experiment, Probe):
+            check_suffix(opened, experiment)
         names = getattr(experiment, "neurons", None)
         for subject in _subjects(opened, experiment):
             for name in names if isinstance(names, list) else ():
@@ -85,19 +56,19 @@ def jobs_of(opened: Opened, measured: str, warehouse: Path) -> Iterator[Job]:
     marts: Marts | None = None
     for experiment in opened.study.experiments:
         subjects = _subjects(opened, experiment)
-        if isinstance(experiment, Ablation | Pairs) and marts is None:
-            marts = Marts(warehouse, measured)
-        if isinstance(experiment, Ablation):
-            assert marts is not None
-            for subject in subjects:
-                yield _ablation(opened, experiment, subject, marts)
-        elif isinstance(experiment, Pairs):
-            assert marts is not None
-            for one, other in combinations(subjects, 2):
-                yield _pairs(opened, experiment, (one, other), marts)
-        else:
+        if isinstance(experiment, Layers | Lens):
             for subject in subjects:
                 yield _layers(opened, experiment, subject)
+            continue
+        marts = marts or Marts(warehouse, measured)
+        if isinstance(experiment, Pairs):
+            for one, other in combinations(subjects, 2):
+                yield _pairs(opened, experiment, (one, other), marts)
+        for subject in subjects:
+            if isinstance(experiment, Ablation):
+                yield _ablation(opened, experiment, subject, marts)
+            elif isinstance(experiment, Probe):
+                yield probe_job(opened, experiment, subject, marts)
 
 
 def _subjects(opened: Opened, experiment: Experiment) -> list[Subject]:
@@ -107,7 +78,7 @@ def _subjects(opened: Opened, experiment: Experiment) -> list[Subject]:
 
 def _ablation(opened: Opened, experiment: Ablation, subject: Subject, marts: Marts) -> Job:
     population = marts.population(subject)
-    chosen = marts.choose(experiment.neurons, subject, _fingerprint(opened))
+    chosen = marts.choose(experiment.neurons, subject, fingerprint_of(opened))
     members = by_layer(chosen.neurons)
     whole = NeuronSet("asked", 0, None, members)
     sets = with_controls(whole, population, random=experiment.random, energy=experiment.matched, seed=experiment.seed)
@@ -119,11 +90,11 @@ def _ablation(opened: Opened, experiment: Ablation, subject: Subject, marts: Mar
             energy=experiment.matched_per_layer,
             seed=experiment.seed,
         )
-    content = _hash(sets_hash(sets), population)
-    plan, numbers = _plan(opened, experiment, [subject], chosen, content)
+    content = content_hash(sets_hash(sets), population)
+    plan, numbers = plan_of(opened, experiment, [subject], chosen, content)
 
     def work() -> Work:
-        forward = _forward(subject, plan)
+        forward = forward_of(subject, plan)
         return EditedPasses(forward, ablations(forward, sets, population, experiment.modes))
 
     return Job(plan, [subject], numbers, set_rows(sets, population), work)
@@ -134,16 +105,16 @@ def _pairs(opened: Opened, experiment: Pairs, subjects: tuple[Subject, Subject],
     pairs: list[NeuronPair] = []
     chosen: list[Chosen] = []
     for side in (0, 1):
-        found = marts.choose(experiment.neurons, subjects[side], _fingerprint(opened))
+        found = marts.choose(experiment.neurons, subjects[side], fingerprint_of(opened))
         chosen.append(found)
         partners = marts.partners(subjects[side].identity.name, subjects[1 - side].identity.name)
         pairs += _matched(side, found.neurons, partners, populations[1 - side], experiment)
-    content = _hash(json.dumps([[p.model, p.neuron, p.other, p.control] for p in pairs]), *populations)
+    content = content_hash(json.dumps([[p.model, p.neuron, p.other, p.control] for p in pairs]), *populations)
     later = max(chosen, key=lambda of: of.first_group)
-    plan, numbers = _plan(opened, experiment, list(subjects), later, content)
+    plan, numbers = plan_of(opened, experiment, list(subjects), later, content)
 
     def work() -> Work:
-        one, other = (_forward(subject, plan) for subject in subjects)
+        one, other = (forward_of(subject, plan) for subject in subjects)
         return PairChanges((one, other), populations, pairs, experiment.modes)
 
     return Job(plan, list(subjects), numbers, [], work)
@@ -167,89 +138,14 @@ def _matched(
 
 
 def _layers(opened: Opened, experiment: Experiment, subject: Subject) -> Job:
-    plan, numbers = _plan(opened, experiment, [subject], None, None)
+    plan, numbers = plan_of(opened, experiment, [subject], None, None)
 
     def work() -> Work:
-        forward = _forward(subject, plan)
+        forward = forward_of(subject, plan)
         if isinstance(experiment, Layers):
             return EditedPasses(forward, layer_edits(forward, experiment.edits))
-        return LensPasses(forward, lens_edits(forward))
+        assert isinstance(experiment, Lens)
+        texts = [token.text for token in token_texts(opened.vocabulary)]
+        return LensPasses(forward, lens_edits(forward), WordPieces.of(texts, experiment.pieces))
 
     return Job(plan, [subject], numbers, [], work)
-
-
-def _forward(subject: Subject, plan: ExperimentPlan) -> Forward:
-    network = subject.network.to(device=plan.device, dtype=getattr(torch, plan.dtype))
-    return Forward(subject.identity.name, network, subject.sites)
-
-
-def _fingerprint(opened: Opened) -> str:
-    assert opened.rows is not None
-    return opened.rows.manifest.fingerprint
-
-
-def _hash(content: str, *populations: Population) -> str:
-    digest = hashlib.sha256(content.encode())
-    for population in populations:
-        digest.update(population.mean.tobytes() + population.energy.tobytes())
-    return digest.hexdigest()
-
-
-def _numbers(experiment: Experiment, rows: TokenRows, first_group: int) -> NDArray[np.int64]:
-    """Rows that an experiment reads: the first ones of the groups of documents that it may read."""
-    allowed = np.flatnonzero(rows.groups >= first_group)
-    context = rows.ids.shape[1]
-    wanted = len(allowed) if experiment.tokens is None else -(-experiment.tokens // context)
-    if wanted > len(allowed) or not len(allowed):
-        where = "" if not first_group else " in the half of the documents that its neurons were not chosen on"
-        raise InputError(
-            f"[[experiments]] tokens = {experiment.tokens}: the corpus has {len(allowed) * context}{where}: "
-            "ask for fewer, or give it more"
-        )
-    return allowed[:wanted]
-
-
-def _plan(
-    opened: Opened, experiment: Experiment, subjects: list[Subject], chosen: Chosen | None, content: str | None
-) -> tuple[ExperimentPlan, NDArray[np.int64]]:
-    study, rows = opened.study, opened.rows
-    assert rows is not None
-    first_group = chosen.first_group if chosen is not None else 0
-    numbers = _numbers(experiment, rows, first_group)
-    device, context = device_of(study), rows.ids.shape[1]
-    settings = experiment.model_dump(exclude={"kind", "models", "tokens", "neurons"})
-    plan = ExperimentPlan(
-        kind=experiment.kind,
-        models=tuple(
-            PlannedModel(s.identity.name, s.identity.model_family, s.identity.seed, s.identity.step, s.weights_hash)
-            for s in subjects
-        ),
-        neurons=getattr(experiment, "asked", None),
-        selection=chosen.selection if chosen is not None else None,
-        sets_hash=content,
-        settings=json.dumps(settings, sort_keys=True),
-        tokens_fingerprint=rows.manifest.fingerprint,
-        groups_hash=groups_hash(rows.groups),
-        first_group=first_group,
-        n_rows=len(numbers),
-        context=context,
-        classes=() if rows.syntax is None else tuple(f.name for f in rows.syntax_table.features),
-        tokenizer_hash=opened.vocabulary.hash,
-        batch_rows=_batch_rows(study, subjects, context, device),
-        dtype=study.device.dtype,
-        device=device,
-        threads=threads_of(study),
-        arithmetic=EXPERIMENT_ARITHMETIC,
-        torch_version=torch.__version__,
-        transformers_version=transformers.__version__,
-    )
-    return plan, numbers
-
-
-def _batch_rows(study: Study, subjects: list[Subject], context: int, device: str) -> int:
-    """Rows of one forward pass: as many as leave a few tensors of logits in memory."""
-    if study.device.batch_rows is not None:
-        return study.device.batch_rows
-    row = 4 * context * max(int(s.network.config.vocab_size) for s in subjects)  # type: ignore[union-attr, arg-type]
-    most = _CUDA_BYTES if device.startswith("cuda") else _CPU_BYTES
-    return max(1, min(most, limit(study.device.memory, device) // _TENSORS) // row)

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ingest.corpus.store import TokenRows
-from ingest.corpus.strata import BOS, Vocabulary, strata
 from ingest.errors import RunFailed
-from ingest.experiments.effects import Batch
-from ingest.experiments.passes import Frames
+from ingest.experiments.passes import ClosingWork, Frames
 from ingest.names import GROUPS
 from ingest.raw.warehouse import RawWarehouse
-from ingest.recipes.experiment_jobs import Job, jobs_of
+from ingest.recipes.experiment_batches import batches, counted
+from ingest.recipes.experiment_jobs import jobs_of
+from ingest.recipes.experiment_plans import Job
 from ingest.recipes.measuring import Opened
 from ingest.recipes.opening import corpus_row, now, of_run
 from ingest.recipes.running import peak_memory
 from ingest.runs.state import StateFolder
 from ingest.settings import state_folder
 from ingest.study import Study
-from ingest.tables import CORPORA, EDIT_CLASSES, EXPERIMENT_SEQUENCES, EXPERIMENTS, PARTS, RUNS
+from ingest.tables import CORPORA, EDIT_CLASSES, EXPERIMENT_SEQUENCES, EXPERIMENTS, PARTS, RUNS, SCHEMA
 
 Say = Callable[[str], None]
 
@@ -86,7 +85,7 @@ def _run(job: Job, opened: Opened, raw: RawWarehouse, say: Say) -> bool:
             for part, (group, numbers) in enumerate(parts):
                 if part in done:
                     continue
-                for batch in _batches(job, rows, opened.vocabulary, numbers):
+                for batch in batches(job.plan, rows, opened.vocabulary, numbers):
                     work.update(batch)
                     bar.update(batch.ids.numel())
                 frames = work.flush(group)
@@ -95,7 +94,11 @@ def _run(job: Job, opened: Opened, raw: RawWarehouse, say: Say) -> bool:
                 frames.append((PARTS.name, pl.DataFrame([entry])))
                 raw.write([(name, of_run(run, frame)) for name, frame in frames], wait=say_above_the_bar)
         finish = "update raw.runs set status = 'finished', finished_at = ?, peak_memory = ? where run = ?"
-        raw.write([], before=[(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
+        closing: Frames = []
+        if isinstance(work, ClosingWork):
+            closing = work.closing(raw.read(f"select * from {SCHEMA}.{work.reads} where run = ?", [run]))
+        frames = [(name, of_run(run, frame)) for name, frame in closing]
+        raw.write(frames, before=[(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
     return False
 
 
@@ -104,32 +107,6 @@ def _parts(job: Job, rows: TokenRows) -> list[tuple[int, NDArray[np.int64]]]:
     groups = rows.groups[job.numbers]
     found = [(group, job.numbers[groups == group]) for group in range(GROUPS)]
     return [(group, numbers) for group, numbers in found if len(numbers)]
-
-
-def _counted(ids: NDArray[np.integer], vocabulary: Vocabulary) -> NDArray[np.bool_]:
-    """Positions whose token and next token are text or newline, bool (rows, context)."""
-    inside = strata(ids, vocabulary) != BOS
-    counted: NDArray[np.bool_] = np.zeros_like(inside)
-    counted[:, :-1] = inside[:, :-1] & inside[:, 1:]
-    return counted
-
-
-def _batches(job: Job, rows: TokenRows, vocabulary: Vocabulary, numbers: NDArray[np.int64]) -> Iterator[Batch]:
-    device = job.plan.device
-    for start in range(0, len(numbers), job.plan.batch_rows):
-        chosen = numbers[start : start + job.plan.batch_rows]
-        ids = np.asarray(rows.ids[chosen])
-        features = None
-        if job.plan.classes:
-            assert rows.syntax is not None
-            next_class = np.roll(np.asarray(rows.syntax[chosen]), -1, axis=1)
-            features = torch.from_numpy(rows.syntax_table.holds[next_class].astype(np.float64)).to(device)
-        yield Batch(
-            torch.from_numpy(ids.astype(np.int64)).to(device),
-            torch.from_numpy(_counted(ids, vocabulary)).to(device),
-            features,
-            chosen,
-        )
 
 
 def _opening(job: Job, opened: Opened, rows: TokenRows, of_work: Frames) -> Frames:
@@ -147,7 +124,7 @@ def _opening(job: Job, opened: Opened, rows: TokenRows, of_work: Frames) -> Fram
         "n_parts": len(_parts(job, rows)),
         "n_tokens": len(job.numbers) * plan.context,
         "n_positions": sum(
-            int(_counted(np.asarray(rows.ids[job.numbers[k : k + 4096]]), opened.vocabulary).sum())
+            int(counted(np.asarray(rows.ids[job.numbers[k : k + 4096]]), opened.vocabulary).sum())
             for k in range(0, len(job.numbers), 4096)
         ),
         "tokens_fingerprint": plan.tokens_fingerprint,

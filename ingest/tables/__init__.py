@@ -19,6 +19,7 @@ from ingest.tables.experiments import (
     PAIR_SUMS,
     SET_NEURONS,
     STREAM_SUMS,
+    SUBWORD_SUMS,
 )
 from ingest.tables.pairs import (
     BASELINES,
@@ -47,6 +48,7 @@ from ingest.tables.profiles import (
     TOKENS,
 )
 from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA
+from ingest.tables.suffixes import PROBE_EXAMPLES, PROBE_NEURONS, PROBE_SUMS, SUFFIX_PROBES, SUFFIXES
 from ingest.tables.weights import (
     FROM_WEIGHTS,
     HEAD_NULLS,
@@ -74,6 +76,7 @@ TABLES = (
     *SELECTIONS,
     *PROFILES,
     *EXPERIMENTAL,
+    *SUFFIXES,
 )
 
 __all__ = [
@@ -112,6 +115,9 @@ __all__ = [
     "PARTNERS",
     "PARTS",
     "PROBES",
+    "PROBE_EXAMPLES",
+    "PROBE_NEURONS",
+    "PROBE_SUMS",
     "PROFILES",
     "RUNS",
     "SCHEMA",
@@ -121,6 +127,8 @@ __all__ = [
     "SITES",
     "STRATA",
     "STREAM_SUMS",
+    "SUBWORD_SUMS",
+    "SUFFIX_PROBES",
     "TABLES",
     "TOKENS",
     "TOKEN_FEATURES",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -36,7 +37,7 @@ def universal(values: Array, scope: str) -> set[int]:
     return {i for i in members(scope) if i in ALIVE and values[i] > THRESHOLD}
 
 
-def share(part: float, whole: float) -> float | None:
+def share(part: float, whole: float) -> Any:
     return pytest.approx(100 * part / whole) if whole else None
 
 
@@ -94,7 +95,7 @@ def test_persistence(built: Built, con: Con, excess_of: Of, seed: str, step: int
     drawn = sum(len(before & {*members(at)}) * len(after & {*members(at)}) / len(members(at)) for at in layers)
     assert row["pct_floor"] == share(drawn, len(before))
     alive = [i for i in members(scope) if i in ALIVE]
-    ranks = [v[alive].argsort().argsort() for v in values]
+    ranks = [v[alive].argsort().argsort().astype(float) for v in values]
     assert row["excess_rank_corr"] == pytest.approx(np.corrcoef(*ranks)[0, 1])
     # The interval: both steps without the same group of documents.
     parts = [np.nan_to_num(errors(seeds_at(facts, s), f"{seed}@{s}").influence) for s in (step, step + 1)]
