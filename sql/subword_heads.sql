@@ -18,5 +18,5 @@ heads as (
 )
 
 select * from heads
-order by abs(difference) desc, model asc, layer asc, head asc
+order by difference desc, model asc, layer asc, head asc
 limit coalesce($n::integer, 20)
