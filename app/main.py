@@ -18,6 +18,9 @@ PAGES = (
     ("views/depth.py", "Depth profile", ":material/layers:", "depth"),
     ("views/families.py", "Families", ":material/category:", "families"),
     ("views/roles.py", "Roles", ":material/output:", "roles"),
+    ("views/ablation.py", "Ablation", ":material/content_cut:", "ablation"),
+    ("views/stages.py", "Stages", ":material/stairs:", "stages"),
+    ("views/training.py", "Training", ":material/trending_up:", "training"),
     ("views/sql.py", "SQL", ":material/database:", "sql"),
 )
 

@@ -122,8 +122,8 @@ class Pairs(_Section):
     @classmethod
     def _known_rule(cls, rule: str | list[list[str]]) -> str | list[list[str]]:
         if isinstance(rule, str):
-            if rule not in ("seeds", "all", "consecutive") and not rule.startswith("reference:"):
-                raise ValueError("write seeds, all, consecutive, reference:NAME or a list of pairs of names")
+            if rule not in ("seeds", "all", "consecutive", "training") and not rule.startswith("reference:"):
+                raise ValueError("write seeds, all, consecutive, training, reference:NAME or a list of pairs of names")
         elif any(len(pair) != 2 for pair in rule):
             raise ValueError("every pair is a list of two names")
         elif any(a == b for a, b in rule):

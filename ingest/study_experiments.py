@@ -115,9 +115,42 @@ class Lens(_Experiment):
     """Every layer read through the final norm and the unembedding; norms of its outputs; attention to near tokens."""
 
     kind: Literal["lens"]
+    pieces: int = Field(default=4, ge=2, le=16, description="tokens of the words that heads may merge")
 
 
-Experiment = Annotated[Ablation | Pairs | Entropy | Attention | Layers | Lens, Field(discriminator="kind")]
+class Probe(_Experiment):
+    """Does a neuron, or do several, say whether the next token ends in a suffix?"""
+
+    kind: Literal["probe"]
+    suffix: str = Field(default="ing", min_length=1)
+    most: int = Field(default=32, ge=1, description="prediction and suppression neurons, by their effect on the suffix")
+    random: int = Field(default=32, ge=1, description="random neurons of the same layers")
+    sizes: list[int] = Field(default=[2, 4, 8, 16, 32], description="neurons that a probe reads together")
+    context: int = Field(default=24, ge=1, description="tokens before the one in question")
+    examples: int = Field(default=1000, ge=1, description="at most, with the suffix, in each half of the documents")
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("suffix")
+    @classmethod
+    def _a_word_end(cls, suffix: str) -> str:
+        if suffix != suffix.strip().lower():
+            raise ValueError("write it in lower case, without spaces")
+        return suffix
+
+    @field_validator("sizes")
+    @classmethod
+    def _ascending(cls, sizes: list[int]) -> list[int]:
+        if sizes != sorted({*sizes}) or min(sizes, default=2) < 2:
+            raise ValueError("write whole numbers from 2 on, ascending")
+        return sizes
+
+    @property
+    def asked(self) -> str:
+        """The suffix, as `raw.experiments` has it."""
+        return f"-{self.suffix}"
+
+
+Experiment = Annotated[Ablation | Pairs | Entropy | Attention | Layers | Lens | Probe, Field(discriminator="kind")]
 KINDS: dict[str, type[BaseModel]] = {
     "ablation": Ablation,
     "pairs": Pairs,
@@ -125,4 +158,5 @@ KINDS: dict[str, type[BaseModel]] = {
     "attention": Attention,
     "layers": Layers,
     "lens": Lens,
+    "probe": Probe,
 }

@@ -179,19 +179,6 @@ def explained(cells: pl.DataFrame) -> Drawing:
     return alt.layer(rects, texts).properties(height=170)
 
 
-def steps(layers: pl.DataFrame) -> Drawing:
-    """Share of universal neurons over training steps, a line per seed and layer; columns seed, step, layer, ..."""
-    base = alt.Chart(layers).encode(
-        x=alt.X("step:Q", title="training step"), color=alt.Color("layer:O", title="layer"), detail="seed:N"
-    )
-    line = base.mark_line(point=True).encode(
-        y=up("pct_universal", "universal neurons, % of the layer"),
-        strokeDash=alt.StrokeDash("seed:N", title="seed"),
-        tooltip=["model:N", "layer:O", "step:Q", *_share_tooltips()],
-    )
-    return alt.layer(line).properties(height=HEIGHT)
-
-
 def _share_tooltips() -> list[alt.Tooltip]:
     return [
         alt.Tooltip("pct_universal:Q", title="universal, %", format=".2f"),

@@ -20,6 +20,9 @@ _FIRST = {
     "depth": "layer_profiles",
     "families": "neuron_families",
     "roles": "neuron_roles",
+    "ablation": "ablation_contrasts",
+    "stages": "layer_stages",
+    "training": "persistence",
     "sql": "neurons",
 }
 

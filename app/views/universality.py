@@ -16,7 +16,6 @@ from app.charts.universality import (
     scatter,
     share_curve,
     shares_by_layer,
-    steps,
 )
 from app.rules import built_with
 from app.showing import chart, clickable, empty, numbers, open_clicked, pick_model, section, table, told
@@ -100,13 +99,6 @@ def _shares(comparison: str, models: list[str], threshold: float | None) -> None
         curve = ask("share_curve", comparison=comparison).filter(pl.col("model").is_in(models))
         chart(share_curve(curve.filter("is_whole"), threshold), "curve")
         numbers(curve, "universality_curve")
-    with section("Checkpoints side by side", "The same seeds at several training steps."):
-        found = ask("checkpoints").filter(pl.col("n_steps") > 1)
-        if found.is_empty():
-            empty("Each seed has one step here", "neurons ingest ingest/studies/demo-training.toml")
-        else:
-            chart(steps(found), "steps")
-            numbers(found, "checkpoints")
 
 
 def _matches(model: str) -> None:

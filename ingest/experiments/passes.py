@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -32,6 +32,21 @@ class Work(Protocol):
 
     def flush(self, group: int) -> Frames:
         """Rows of the batches since the last time, which are of one group of documents."""
+        ...
+
+
+@runtime_checkable
+class ClosingWork(Work, Protocol):
+    """Work with an end, which needs what all parts have written.
+
+    Attributes:
+        reads: raw table whose rows of the run it needs.
+    """
+
+    reads: str
+
+    def closing(self, rows: pl.DataFrame) -> Frames:
+        """Rows that are written after the last part."""
         ...
 
 

@@ -15,7 +15,8 @@ from ingest.errors import InputError
 from ingest.experiments.effects import Batch
 from ingest.experiments.forward import Forward
 from ingest.experiments.passes import Edit, EditedPasses, Frames, Work
-from ingest.tables import ATTENTION_SUMS, STREAM_SUMS
+from ingest.experiments.words import WordPieces
+from ingest.tables import ATTENTION_SUMS, STREAM_SUMS, SUBWORD_SUMS
 
 _OFFSETS = 5
 
@@ -34,9 +35,9 @@ def eager_attention(network: Any) -> Iterator[None]:
 class LensPasses:
     """The logit lens, and beside it what layers write and where heads look."""
 
-    def __init__(self, forward: Forward, edits: Sequence[Edit]) -> None:
-        """The edits are those of the lens."""
-        self._parts: tuple[Work, Work] = (EditedPasses(forward, edits), Streams(forward))
+    def __init__(self, forward: Forward, edits: Sequence[Edit], words: WordPieces) -> None:
+        """The edits are those of the lens; `words` says where words end."""
+        self._parts: tuple[Work, Work] = (EditedPasses(forward, edits), Streams(forward, words))
 
     def opening(self) -> Frames:
         """Rows of `raw.edits`."""
@@ -48,17 +49,19 @@ class LensPasses:
             part.update(batch)
 
     def flush(self, group: int) -> Frames:
-        """Rows of `raw.edit_sums`, `raw.stream_sums` and `raw.attention_sums`."""
+        """Rows of `raw.edit_sums`, `raw.stream_sums`, `raw.attention_sums` and `raw.subword_sums`."""
         return [frame for part in self._parts for frame in part.flush(group)]
 
 
 class Streams:
-    """One model: rows of `raw.stream_sums` and `raw.attention_sums`."""
+    """One model: rows of `raw.stream_sums`, `raw.attention_sums` and `raw.subword_sums`."""
 
-    def __init__(self, forward: Forward) -> None:
+    def __init__(self, forward: Forward, words: WordPieces) -> None:
         """Nothing is measured yet."""
-        self._forward = forward
-        self._frames: dict[str, list[pl.DataFrame]] = {STREAM_SUMS.name: [], ATTENTION_SUMS.name: []}
+        self._forward, self._words = forward, words
+        self._frames: dict[str, list[pl.DataFrame]] = {
+            table.name: [] for table in (STREAM_SUMS, ATTENTION_SUMS, SUBWORD_SUMS)
+        }
 
     def opening(self) -> Frames:
         """Nothing."""
@@ -70,6 +73,11 @@ class Streams:
         sites = self._forward.sites
         norms: dict[tuple[str, int], Tensor] = {}
         attention: dict[int, Tensor] = {}
+        words: dict[tuple[int, str], Tensor] = {}
+        ends = {
+            kind: torch.from_numpy(at).to(batch.counted) & batch.counted
+            for kind, at in self._words.ends(batch.ids.cpu().numpy()).items()
+        }
 
         def norm_of(name: str, layer: int):  # type: ignore[no-untyped-def]
             def hook(_module: nn.Module, _args: Any, output: Tensor) -> None:
@@ -82,7 +90,9 @@ class Streams:
                 weights = output[1] if isinstance(output, tuple) and len(output) > 1 else None
                 if not isinstance(weights, Tensor):
                     raise InputError(f"model {self._forward.name}: its attention has no weights to show")
-                attention[layer] = near_attention(weights, batch.counted)
+                attention[layer] = near_attention(weights, batch.counted, _OFFSETS)
+                for kind, at in ends.items():
+                    words[layer, kind] = near_attention(weights, at, self._words.pieces - 1)
 
             return hook
 
@@ -104,46 +114,56 @@ class Streams:
             columns = {name: values.cpu().numpy() for (name, of), values in norms.items() if of == layer}
             self._keep(STREAM_SUMS.name, layer, base | {"n": n} | columns)
             if layer in attention:
-                sums = attention[layer].cpu().numpy()
-                heads = sums.shape[1]
-                near = batch.counted[:, _OFFSETS + 1 :].sum(1).cpu().numpy().astype(np.uint16)
-                of_heads: dict[str, Any] = {
-                    "head": np.tile(np.arange(heads, dtype=np.uint16), len(n)),
-                    "n": near.repeat(heads),
-                }
-                values = pl.Series(sums.reshape(-1, _OFFSETS), dtype=pl.Array(pl.Float64, _OFFSETS))
-                of_heads |= {"sequence": base["sequence"].repeat(heads), "n": near.repeat(heads)}
-                self._keep(ATTENTION_SUMS.name, layer, {**of_heads, "attention": values})
+                near = batch.counted[:, _OFFSETS + 1 :].sum(1)
+                self._keep(ATTENTION_SUMS.name, layer, _of_heads(batch, near, attention[layer]))
+        for (layer, kind), sums in words.items():
+            rows = _of_heads(batch, ends[kind].sum(1), sums)
+            rows["attention"] = rows["attention"].arr.to_list()
+            self._keep(SUBWORD_SUMS.name, layer, rows | {"kind": kind}, some=True)
 
-    def _keep(self, table: str, layer: int, columns: dict[str, Any]) -> None:
-        self._frames[table].append(pl.DataFrame(columns).with_columns(layer=pl.lit(layer, pl.UInt16)))
+    def _keep(self, table: str, layer: int, columns: dict[str, Any], *, some: bool = False) -> None:
+        """With `some`, rows without positions are left out."""
+        frame = pl.DataFrame(columns).with_columns(layer=pl.lit(layer, pl.UInt16))
+        self._frames[table].append(frame.filter(pl.col("n") > 0) if some else frame)
 
     def flush(self, _group: int) -> Frames:
-        """Rows of both tables."""
+        """Rows of the three tables."""
         model = pl.lit(self._forward.name)
         found = [(name, pl.concat(frames).with_columns(model=model)) for name, frames in self._frames.items() if frames]
         self._frames = {name: [] for name in self._frames}
         return found
 
 
-def near_attention(weights: Tensor, counted: Tensor) -> Tensor:
-    """Attention to the 1st, ..., 5th position before, summed over the positions that count.
+def _of_heads(batch: Batch, n: Tensor, sums: Tensor) -> dict[str, Any]:
+    """Columns of a row per token row and head, from positions (rows,) and sums (rows, heads, offsets)."""
+    heads, offsets = sums.shape[1:]
+    return {
+        "sequence": batch.numbers.astype(np.uint32).repeat(heads),
+        "head": np.tile(np.arange(heads, dtype=np.uint16), len(n)),
+        "n": n.cpu().numpy().astype(np.uint16).repeat(heads),
+        "attention": pl.Series(sums.cpu().numpy().reshape(-1, offsets), dtype=pl.Array(pl.Float64, offsets)),
+    }
 
-    Only positions from the 7th of a row on, so that none of the five is the first one, which is an attention sink.
+
+def near_attention(weights: Tensor, counted: Tensor, offsets: int) -> Tensor:
+    """Attention to the 1st, 2nd, ... position before, summed over the positions that count.
+
+    Only positions with more than so many before them, so that none is the first of the row, which is an attention sink.
 
     Args:
         weights: attention (rows, heads, context, context), queries before keys.
         counted: bool (rows, context).
+        offsets: positions before.
 
     Returns:
-        float64 (rows, heads, 5).
+        float64 (rows, heads, offsets).
     """
-    first = _OFFSETS + 1
+    first = offsets + 1
     is_counted = counted[:, None, first:].to(torch.float64)
     return torch.stack(
         [
             (weights.diagonal(-offset, 2, 3)[..., first - offset :].double() * is_counted).sum(-1)
-            for offset in range(1, _OFFSETS + 1)
+            for offset in range(1, offsets + 1)
         ],
         -1,
     )

@@ -9,18 +9,21 @@ from pathlib import Path
 
 import numpy as np
 
+from ingest.corpus.texts import token_texts
 from ingest.experiments.ablation import ablations, set_rows
 from ingest.experiments.controls import NeuronSet, Place, Population, by_layer, sets_hash, with_controls
 from ingest.experiments.layers import layer_edits, lens_edits
 from ingest.experiments.pairs import NeuronPair, PairChanges
 from ingest.experiments.passes import EditedPasses, Work
 from ingest.experiments.streams import LensPasses
+from ingest.experiments.words import WordPieces
 from ingest.recipes.experiment_plans import Job, content_hash, fingerprint_of, forward_of, plan_of, rows_read
 from ingest.recipes.measuring import Opened
 from ingest.recipes.neuron_sets import Chosen, Marts, named_neuron
+from ingest.recipes.probe_jobs import check_suffix, probe_job
 from ingest.recipes.single_neuron_jobs import attention_job, entropy_job
 from ingest.recipes.subjects import Subject
-from ingest.study_experiments import Ablation, Attention, Entropy, Experiment, Layers, Lens, Pairs
+from ingest.study_experiments import Ablation, Attention, Entropy, Experiment, Layers, Lens, Pairs, Probe
 
 
 def check_experiments(opened: Opened) -> None:
@@ -32,6 +35,8 @@ def check_experiments(opened: Opened) -> None:
     for experiment in opened.study.experiments:
         assert opened.rows is not None
         rows_read(experiment, opened.rows, 0)
+        if isinstance(experiment, Probe):
+            check_suffix(opened, experiment)
         names = getattr(experiment, "neurons", None)
         for subject in _subjects(opened, experiment):
             for name in names if isinstance(names, list) else ():
@@ -67,6 +72,8 @@ def jobs_of(opened: Opened, measured: str, warehouse: Path) -> Iterator[Job]:
                 yield entropy_job(opened, experiment, subject, marts)
             elif isinstance(experiment, Attention):
                 yield attention_job(opened, experiment, subject, marts)
+            elif isinstance(experiment, Probe):
+                yield probe_job(opened, experiment, subject, marts)
 
 
 def _subjects(opened: Opened, experiment: Experiment) -> list[Subject]:
@@ -142,6 +149,8 @@ def _layers(opened: Opened, experiment: Experiment, subject: Subject) -> Job:
         forward = forward_of(subject, plan)
         if isinstance(experiment, Layers):
             return EditedPasses(forward, layer_edits(forward, experiment.edits))
-        return LensPasses(forward, lens_edits(forward))
+        assert isinstance(experiment, Lens)
+        texts = [token.text for token in token_texts(opened.vocabulary)]
+        return LensPasses(forward, lens_edits(forward), WordPieces.of(texts, experiment.pieces))
 
     return Job(plan, [subject], numbers, [], work)

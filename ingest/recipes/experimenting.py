@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ingest.corpus.store import TokenRows
 from ingest.errors import RunFailed
-from ingest.experiments.passes import Frames
+from ingest.experiments.passes import ClosingWork, Frames
 from ingest.names import GROUPS
 from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.experiment_batches import batches, counted
@@ -25,7 +25,7 @@ from ingest.recipes.running import peak_memory
 from ingest.runs.state import StateFolder
 from ingest.settings import state_folder
 from ingest.study import Study
-from ingest.tables import CORPORA, EDIT_CLASSES, EXPERIMENT_SEQUENCES, EXPERIMENTS, PARTS, RUNS
+from ingest.tables import CORPORA, EDIT_CLASSES, EXPERIMENT_SEQUENCES, EXPERIMENTS, PARTS, RUNS, SCHEMA
 
 Say = Callable[[str], None]
 
@@ -94,7 +94,11 @@ def _run(job: Job, opened: Opened, raw: RawWarehouse, say: Say) -> bool:
                 frames.append((PARTS.name, pl.DataFrame([entry])))
                 raw.write([(name, of_run(run, frame)) for name, frame in frames], wait=say_above_the_bar)
         finish = "update raw.runs set status = 'finished', finished_at = ?, peak_memory = ? where run = ?"
-        raw.write([], before=[(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
+        closing: Frames = []
+        if isinstance(work, ClosingWork):
+            closing = work.closing(raw.read(f"select * from {SCHEMA}.{work.reads} where run = ?", [run]))
+        frames = [(name, of_run(run, frame)) for name, frame in closing]
+        raw.write(frames, before=[(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
     return False
 
 

@@ -100,8 +100,7 @@ class Marts:
         if asked == "universal":
             chosen = self._universal(name, fingerprint)
         elif len(self._rows("select distinct passes from marts.neuron_roles where role = $role", role=asked)):
-            query = "select layer, neuron from marts.neuron_roles where model = $model and role = $role and passes"
-            chosen = Chosen(_places(self._rows(query, model=name, role=asked)), "weights", 0)
+            chosen = Chosen(self.with_role(asked, name), "weights", 0)
         else:
             chosen = Chosen(self._answer(asked, name), "given", 0)
         if not chosen.neurons:
@@ -137,6 +136,11 @@ class Marts:
         if not len(found):
             raise InputError(f"[[experiments]] kind = 'pairs': models {model} and {other} were not correlated")
         return {(layer, neuron): (to_layer, to) for layer, neuron, to_layer, to in found.iter_rows()}
+
+    def with_role(self, role: str, model: str) -> list[Place]:
+        """The neurons of a model that hold a role, none if there are none."""
+        query = "select layer, neuron from marts.neuron_roles where model = $model and role = $role and passes"
+        return _places(self._rows(query, model=model, role=role))
 
     def _universal(self, model: str, fingerprint: str) -> Chosen:
         """Universal on the first half of the documents where that is known of the same text, else on all of it."""

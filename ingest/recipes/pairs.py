@@ -13,7 +13,7 @@ def chosen_pairs(rule: str | list[list[str]], models: list[Identity]) -> tuple[t
 
     Args:
         rule: `seeds` (other seeds of the same family and step), `all`, `consecutive` (neighbouring steps of one seed),
-            `reference:NAME` (that model with every other), or the pairs by name.
+            `training` (both of these), `reference:NAME` (that model with every other), or the pairs by name.
         models: of the study, with unique names.
     """
     everyone = list(combinations(range(len(models)), 2))
@@ -21,10 +21,13 @@ def chosen_pairs(rule: str | list[list[str]], models: list[Identity]) -> tuple[t
         index = {model.name: i for i, model in enumerate(models)}
         asked = {(min(index[a], index[b]), max(index[a], index[b])) for a, b in rule}
         return tuple(sorted(asked))
+    seeds = tuple((a, b) for a, b in everyone if relation(models[a], models[b]) == "seed")
     if rule == "seeds":
-        return tuple((a, b) for a, b in everyone if relation(models[a], models[b]) == "seed")
+        return seeds
     if rule == "consecutive":
         return _consecutive(models)
+    if rule == "training":
+        return tuple(sorted({*seeds, *_consecutive(models)}))
     if rule == "all":
         return tuple(everyone)
     reference = rule.removeprefix("reference:")

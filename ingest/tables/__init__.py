@@ -19,6 +19,7 @@ from ingest.tables.experiments import (
     PAIR_SUMS,
     SET_NEURONS,
     STREAM_SUMS,
+    SUBWORD_SUMS,
 )
 from ingest.tables.pairs import (
     BASELINES,
@@ -56,6 +57,7 @@ from ingest.tables.single_neurons import (
     OF_SINGLE_NEURONS,
     PATH_SUMS,
 )
+from ingest.tables.suffixes import PROBE_EXAMPLES, PROBE_NEURONS, PROBE_SUMS, SUFFIX_PROBES, SUFFIXES
 from ingest.tables.weights import (
     FROM_WEIGHTS,
     HEAD_NULLS,
@@ -84,6 +86,7 @@ TABLES = (
     *PROFILES,
     *EXPERIMENTAL,
     *OF_SINGLE_NEURONS,
+    *SUFFIXES,
 )
 
 __all__ = [
@@ -129,6 +132,9 @@ __all__ = [
     "PARTS",
     "PATH_SUMS",
     "PROBES",
+    "PROBE_EXAMPLES",
+    "PROBE_NEURONS",
+    "PROBE_SUMS",
     "PROFILES",
     "RUNS",
     "SCHEMA",
@@ -138,6 +144,8 @@ __all__ = [
     "SITES",
     "STRATA",
     "STREAM_SUMS",
+    "SUBWORD_SUMS",
+    "SUFFIX_PROBES",
     "TABLES",
     "TOKENS",
     "TOKEN_FEATURES",

@@ -16,8 +16,12 @@ EXPERIMENTS = Table(
     (
         RUN,
         MODEL,
-        Column("kind", "varchar not null", "ablation, pairs, entropy, attention, layers or lens"),
-        Column("neurons", "varchar", "what the study asks for: universal, a role, a question, names; NULL without"),
+        Column("kind", "varchar not null", "ablation, pairs, entropy, attention, layers, lens or probe"),
+        Column(
+            "neurons",
+            "varchar",
+            "what the study asks for: universal, a role, a question, names; of a probe the suffix; NULL without",
+        ),
         Column(
             "selection",
             "varchar",
@@ -154,6 +158,23 @@ ATTENTION_SUMS = Table(
     ),
 )
 
+SUBWORD_SUMS = Table(
+    "subword_sums",
+    "One row per run, model, layer, head, token row and kind of position, where there is any: attention to the "
+    "positions before the end of a word.",
+    ("run", "model", "layer", "head", "sequence", "kind"),
+    (
+        RUN,
+        MODEL,
+        LAYER,
+        Column("head", "usmallint not null", "attention head, from 0"),
+        _SEQUENCE,
+        Column("kind", "varchar not null", "pieces: the last token of a word of several; whole: a word of one token"),
+        Column("n", "usmallint not null", "such positions, from the pieces + 1st of the row on, that count"),
+        Column("attention", "double[] not null", "sum of the attention to the 1st, ..., pieces - 1st position before"),
+    ),
+)
+
 PAIR_SUMS = Table(
     "pair_sums",
     "One row per run, pair of neurons of two models, ablation and group of documents: sums over the positions that "
@@ -185,5 +206,6 @@ EXPERIMENTAL = (
     EDIT_CLASSES,
     STREAM_SUMS,
     ATTENTION_SUMS,
+    SUBWORD_SUMS,
     PAIR_SUMS,
 )

@@ -32,6 +32,13 @@ sites as (
     from marts.unit_partners
 ),
 
+experiments as (
+    select
+        (select count(distinct model) from marts.ablations) as n_ablated,
+        (select count(distinct model) from marts.layer_stages) as n_read,
+        (select count(distinct model) from marts.suffix_probes) as n_probed
+),
+
 counted as (
     select
         parts.place,
@@ -45,7 +52,10 @@ counted as (
             when 6 then halves.n_halves
             when 7 then partners.n_floors
             when 8 then partners.n_steps
-            else sites.n_sites
+            when 9 then sites.n_sites
+            when 10 then experiments.n_ablated
+            when 11 then experiments.n_read
+            else experiments.n_probed
         end as n_models,
         parts.command
     from (
@@ -58,13 +68,17 @@ counted as (
         (6, 'ceiling: two halves of the documents', 'neurons ingest STUDY.toml with validation = ["split-half"]'),
         (7, 'null floors', 'neurons ingest STUDY.toml with floors = ["shift", "noise", "twin"]'),
         (8, 'checkpoints of one seed', 'neurons ingest ingest/studies/demo-training.toml'),
-        (9, 'residual stream and heads', 'neurons ingest STUDY.toml with sites = ["mlp", "resid", "head_z"]')
+        (9, 'residual stream and heads', 'neurons ingest STUDY.toml with sites = ["mlp", "resid", "head_z"]'),
+        (10, 'ablated neurons', 'neurons ingest ingest/studies/demo-experiments.toml'),
+        (11, 'layers through the lens', 'neurons ingest ingest/studies/demo-experiments.toml'),
+        (12, 'probes of a suffix', 'neurons ingest ingest/studies/demo-experiments.toml')
     ) as parts (place, what, command)
     cross join weights
     cross join profiles
     cross join partners
     cross join halves
     cross join sites
+    cross join experiments
 )
 
 select

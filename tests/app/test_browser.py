@@ -136,7 +136,9 @@ def test_dark_theme(page: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize("page", [{"width": 1280}, {"width": 700}], indirect=True, ids=["1280", "700"])
-@pytest.mark.parametrize("path", ["", "neuron", "universality", "depth", "families", "roles", "sql"])
+@pytest.mark.parametrize(
+    "path", ["", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "sql"]
+)
 def test_nothing_is_wider_than_the_window(page: Any, address: str, path: str) -> None:
     go(page, f"{address}/{path}")
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")

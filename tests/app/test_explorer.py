@@ -17,6 +17,7 @@ from tests.app.looking import Look, main_text, passages
 from tests.conftest import Ingested
 
 PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "sql")
+UNMEASURED = {"ablation": "demo-experiments", "stages": "demo-experiments", "training": "demo-training"}
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +43,17 @@ def test_every_page_shows_everything(look: Look, demo: Path, page: str) -> None:
     at = look(demo, page)
     assert len(at.title) == 1
     told = {info.value for info in at.info}
-    assert all("Each seed has one step" in line or "Choose" in line for line in told), told
+    assert all("Choose" in line for line in told), told
     names = {button.key for button in at.download_button}
     assert page in {"depth", "sql"} or len(names) >= 4
     assert {name.rsplit("-", 1)[1] for name in names if name} <= {"csv", "parquet"}
+
+
+@pytest.mark.parametrize(("page", "study"), UNMEASURED.items())
+def test_what_was_not_measured_names_the_study_that_does(look: Look, demo: Path, page: str, study: str) -> None:
+    at = look(demo, page)
+    assert f"neurons ingest ingest/studies/{study}.toml" in at.info[0].value
+    assert (FOLDER.parent / "ingest" / "studies" / f"{study}.toml").exists()
 
 
 @pytest.mark.parametrize("page", PAGES)

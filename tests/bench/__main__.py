@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from ingest.settings import ROOT
-from tests.bench import demo_shape, large_vocabulary, paper_scale
+from tests.bench import demo_shape, experiments, large_vocabulary, paper_scale
 
 DOCS = ROOT / "docs"
 TARGETS = {"sketch": 1.3, "refined": 2.5, "profile": 2.5}
@@ -35,8 +35,9 @@ def main() -> None:
         ),
         "gpt2_small": lambda folder: paper_scale.run(folder, device=given.device),
         "profiles": lambda folder: large_vocabulary.run(folder, device=given.device),
+        "experiments": lambda folder: experiments.run(folder, device=given.device, threads=given.threads),
     }
-    parser.add_argument("--part", choices=parts, help="only the demo study, GPT2-small's shape, or its profiles")
+    parser.add_argument("--part", choices=parts, help="only one part; all without it")
     given = parser.parse_args()
     machine = _machine()
     for name in (given.part,) if given.part else parts:
@@ -110,6 +111,17 @@ def table(found: dict[str, Any]) -> str:
             f"{sum(large['ratio'].values()):.2f} forward passes (target 0.5): {_ratios(large['ratio'])}; peak",
             f"{large['peak'] / 1024**3:.1f} GiB (target 8); {large['bytes_per_neuron']:,.0f} bytes of the warehouse "
             "per neuron (target 20,000).",
+        ]
+    if asked := found.get("experiments"):
+        lines += ["", "| experiment on demo-1 | edited passes | ratio to forward | per pass |", "|---|---|---|---|"]
+        for name, cost in asked["ratio"].items():
+            each = cost["ratio"] / cost["edits"]
+            lines.append(f"| {name} | {cost['edits']} | {cost['ratio']:.1f} | {each:.2f} |")
+        deletion = asked["deletion"]
+        lines += [
+            "",
+            f"GPT2-small's shape, each of its {deletion['n_edits']} layers left out, {experiments.DELETION_TOKENS:,} "
+            f"tokens: {deletion['seconds']:.0f} s with the loading, peak {deletion['peak_gib']:.1f} GiB.",
         ]
     return "\n".join(lines) + "\n"
 

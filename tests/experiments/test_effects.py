@@ -17,7 +17,9 @@ from ingest.experiments.layers import layer_edits, lens_edits
 from ingest.experiments.pairs import NeuronPair, PairChanges
 from ingest.experiments.passes import Edit, EditedPasses
 from ingest.experiments.streams import Streams
+from ingest.experiments.words import WordPieces
 from tests.experiments.conftest import COUNTED, FEATURES, IDS, N_CLASSES, NUMBERS, POPULATION, Small, batch
+from tests.support.small_models import VOCABULARY
 
 ROWS, CONTEXT = IDS.shape
 
@@ -148,9 +150,11 @@ def test_pairs_are_sums_of_products_of_changes(small: Small) -> None:
 
 
 def test_streams_are_norms_and_attention_of_the_network_itself(small: Small) -> None:
-    work = Streams(small.forward)
+    is_letter = np.arange(VOCABULARY) % 3 > 0
+    words = WordPieces(is_letter, is_letter, is_letter, pieces=3)
+    work = Streams(small.forward, words)
     work.update(batch())
-    (_, norms), (_, heads) = work.flush(0)
+    (_, norms), (_, heads), (_, merging) = work.flush(0)
     network: Any = small.network
     before = network.config._attn_implementation
     network.config._attn_implementation = "eager"
@@ -169,6 +173,18 @@ def test_streams_are_norms_and_attention_of_the_network_itself(small: Small) -> 
         queries = [t for t in range(6, CONTEXT) if COUNTED[place, t]]
         assert row["n"] == len(queries)
         for offset in range(1, 6):
+            expected = sum(float(weights[t, t - offset]) for t in queries)
+            assert row["attention"][offset - 1] == pytest.approx(expected, rel=1e-5)
+
+    ends = words.ends(IDS.numpy())
+    assert {kind: bool((at & COUNTED.numpy()).any()) for kind, at in ends.items()} == {"pieces": True, "whole": True}
+    assert len(merging) == sum(3 * 2 * (at & COUNTED.numpy()).any(1).sum() for at in ends.values())
+    for row in merging.iter_rows(named=True):
+        place = NUMBERS.tolist().index(row["sequence"])
+        weights = output.attentions[row["layer"]][place, row["head"]]
+        queries = [t for t in range(CONTEXT) if ends[row["kind"]][place, t] and COUNTED[place, t]]
+        assert row["n"] == len(queries)
+        for offset in (1, 2):
             expected = sum(float(weights[t, t - offset]) for t in queries)
             assert row["attention"][offset - 1] == pytest.approx(expected, rel=1e-5)
 

@@ -33,12 +33,13 @@ def experimented(trained: Ingested, tmp_path_factory: pytest.TempPathFactory) ->
             {"kind": "ablation", "neurons": "universal", "models": ["demo-1"], "tokens": 1024, "random": 2,
              "random_per_layer": 1, "matched": 1, "matched_per_layer": 1},
             {"kind": "pairs", "neurons": "universal", "models": ["demo-1", "demo-2"], "tokens": 512, "most": 2},
+            {"kind": "probe", "suffix": "s", "models": ["demo-1"], "most": 4, "random": 5, "sizes": [2], "context": 4},
         ],
         **known,
     )  # fmt: skip
     ended = forked("ingest", study, "--warehouse", warehouse, scratch=folder)
     assert ended.code == 0, ended.err
-    assert "with its 2 experiments is finished" in ended.out
+    assert "with its 3 experiments is finished" in ended.out
     return warehouse, study
 
 
@@ -91,12 +92,37 @@ def test_pairs_are_those_of_the_marts(experimented: tuple[Path, Path], trained: 
         assert (pair["other_layer"], pair["other_neuron"]) == partner
 
 
+def test_probes_read_neurons_of_both_roles_and_random_ones(experimented: tuple[Path, Path], trained: Ingested) -> None:
+    warehouse, _ = experimented
+    probed = rows(warehouse, "select kind, layer, neuron from raw.probe_neurons")
+    for role in ("prediction", "suppression"):
+        holders = rows(
+            trained.warehouse,
+            "select layer, neuron from marts.neuron_roles where model = 'demo-1' and role = $role and passes",
+            role=role,
+        )
+        chosen = probed.filter(kind=role).select("layer", "neuron").rows()
+        assert len(chosen) == min(4, len(holders))
+        assert set(chosen) <= set(holders.rows())
+    assert len(probed.filter(kind="random")) == 5
+    examples = rows(warehouse, "select is_test, is_suffix, count(*) as n from raw.probe_examples group by all")
+    for half in (False, True):
+        counts = dict(examples.filter(is_test=half).select("is_suffix", "n").iter_rows())
+        assert counts[True] == counts[False] >= 20
+    (scored,) = rows(
+        warehouse,
+        "select count(distinct probe) as n_probes, sum(n) filter (where probe = 0) as n_own from raw.probe_sums",
+    ).rows()
+    assert scored[0] == rows(warehouse, "select count(*) from raw.suffix_probes").item()
+    assert scored[1] == examples.filter("is_test")["n"].sum()
+
+
 def test_finished_experiments_are_not_done_again(experimented: tuple[Path, Path], tmp_path: Path) -> None:
     warehouse, study = experimented
     before = rows(warehouse, "select * from raw.parts order by run, part")
     ended = forked("ingest", study, "--warehouse", warehouse, scratch=tmp_path)
     assert ended.code == 0, ended.err
-    assert "with its 2 experiments was finished before: nothing to do" in ended.out
+    assert "with its 3 experiments was finished before: nothing to do" in ended.out
     assert rows(warehouse, "select * from raw.parts order by run, part").rows() == before.rows()
 
 

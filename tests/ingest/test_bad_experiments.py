@@ -40,6 +40,10 @@ CASES: Cases = {
     "more text than there is": (with_experiment(kind="lens", tokens=10**6), "tokens = 1000000: the corpus has 256"),
     "a layer that does not exist": (with_experiment(kind="ablation", neurons=["L2.N0"]), "no neuron L2.N0.*2 layers"),
     "a neuron that does not exist": (with_experiment(kind="ablation", neurons=["L0.N64"]), "no neuron L0.N64.*64 neur"),
+    "a suffix that no token has": (with_experiment(kind="probe", suffix="zqzq"), "0 tokens of the vocab.* 'zqzq'"),
+    "a suffix that few tokens have": (with_experiment(kind="probe", suffix="ing"), "take a more frequent suffix"),
+    "a suffix with a space": (with_experiment(kind="probe", suffix=" ing"), "in lower case, without spaces"),
+    "a probe of one neuron twice": (with_experiment(kind="probe", sizes=[1, 2]), "whole numbers from 2 on, ascending"),
     "marts that are not built": (
         lambda shop: the_measured_study(shop, kind="ablation", neurons="universal"), "run `neurons build`, then",
     ),

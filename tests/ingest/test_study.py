@@ -50,6 +50,7 @@ def test_one_seed_under_two_names_is_itself_and_two_unknown_seeds_are_two() -> N
     [
         ("seeds", {(0, 3), (1, 2), (1, 5), (2, 5)}),
         ("consecutive", {(0, 1), (2, 3)}),
+        ("training", {(0, 1), (0, 3), (1, 2), (1, 5), (2, 3), (2, 5)}),
         ("reference:large", {(0, 4), (1, 4), (2, 4), (3, 4), (4, 5)}),
         ([["large", "s1@10"], ["s1@10", "large"], ["s2@10", "s2@20"]], {(0, 4), (2, 3)}),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -73,6 +73,23 @@ def influence(a: Array, b: Array) -> Array:
 def is_followed(other: str, index: int) -> bool:
     """Whether the best partner of a neuron was followed through the groups: one never is, one not in model a."""
     return index != 5 and (index, other) != (6, "a")
+
+
+def growing() -> Facts:
+    """Three steps of two seeds: neuron 0 of layer 0 shares its signal from step 2 on, that of layer 1 up to then."""
+    models = tuple(f"{seed}@{step}" for seed in "ef" for step in (1, 2, 3))
+    facts = activations("training", models, seed=5, with_floors=True)
+    rng = np.random.default_rng(6)
+    for model, (own, place) in product(models, (("@1", (0, 0)), ("@3", (1, 0)))):
+        if model.endswith(own):
+            for values in facts.pre[model].values():
+                values[NEURONS.index(place)] = rng.normal(size=values.shape[1])
+    return facts
+
+
+def seeds_at(facts: Facts, step: int) -> Facts:
+    """One step of all seeds."""
+    return replace(facts, models=tuple(model for model in facts.models if model.endswith(f"@{step}")))
 
 
 def activations(run: str, models: tuple[str, ...], seed: int, *, with_floors: bool = False) -> Facts:

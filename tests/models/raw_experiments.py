@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 Row = dict[str, Any]
 
 N_SEQUENCES, PER_SEQUENCE, N_CLASSES, N_GROUPS = 24, 7, 3, 8
+WORDS = {"pieces": 2, "whole": 3}
 CLASSES = ("name", "number", "operator")
 # Documents of one to three rows.
 DOCUMENTS = np.repeat(np.arange(N_SEQUENCES), np.arange(N_SEQUENCES) % 3 + 1)[:N_SEQUENCES]
@@ -172,6 +173,59 @@ def stream_rows(run: str, model: str) -> dict[str, list[Row]]:
     }
 
 
+def subword_values(seed: int) -> dict[str, Array]:
+    """Attention at three offsets of every head, row and position, (layers, heads, rows, positions, offsets) by kind."""
+    rng = np.random.default_rng(seed)
+    return {kind: rng.dirichlet(np.ones(4), size=(2, 2, N_SEQUENCES, n))[..., :3] for kind, n in WORDS.items()}
+
+
+def subword_rows(run: str, model: str, seed: int) -> dict[str, list[Row]]:
+    """Words of several tokens in every row but the first, words of one token in all rows."""
+    rows = []
+    for kind, values in subword_values(seed).items():
+        for layer, head, sequence in np.ndindex(*values.shape[:3]):
+            if kind == "pieces" and sequence == 0:
+                continue
+            key = {"run": run, "model": model, "layer": layer, "head": head, "sequence": sequence, "kind": kind}
+            sums = values[layer, head, sequence].sum(0).tolist()
+            rows.append(key | {"n": values.shape[3], "attention": sums})
+    return {"subword_sums": rows}
+
+
+def probe_rights(seed: int) -> NDArray[np.bool_]:
+    """Which examples each of four probes gets right, (probes, rows, examples); the last one is the best."""
+    rng = np.random.default_rng(seed)
+    right: NDArray[np.bool_] = (
+        rng.random((4, N_SEQUENCES, PER_SEQUENCE)) < np.array([0.8, 0.6, 0.5, 0.95])[:, None, None]
+    )
+    return right
+
+
+def probe_rows(run: str, model: str, seed: int) -> dict[str, list[Row]]:
+    """The model itself, a prediction neuron, a random one, and both."""
+    key = {"run": run, "model": model}
+    probes: list[Row] = [
+        {"kind": "model", "n_neurons": 0, "place": None},
+        {"kind": "prediction", "n_neurons": 1, "place": 0},
+        {"kind": "random", "n_neurons": 1, "place": 1},
+        {"kind": "prediction", "n_neurons": 2, "place": None},
+    ]
+    is_right = probe_rights(seed)
+    return {
+        "probe_neurons": [
+            key | {"place": k, "kind": kind, "layer": 1, "neuron": 4 + k, "effect": 0.25 - k}
+            for k, kind in enumerate(("prediction", "random"))
+        ],
+        "suffix_probes": [
+            key | {"probe": k, "n_train": 20, "n_train_right": 10 + k} | probe for k, probe in enumerate(probes)
+        ],
+        "probe_sums": [
+            key | {"probe": k, "sequence": s, "n": PER_SEQUENCE, "n_right": int(is_right[k, s].sum())}
+            for k, s in np.ndindex(*is_right.shape[:2])
+        ],
+    }
+
+
 def pair_rows(run: str, seed: int) -> dict[str, list[Row]]:
     """One neuron of b with its partner in c, and with a random one; another one that does nothing."""
     x, y, other = pair_changes(seed)
@@ -209,6 +263,9 @@ def all_experiments() -> list[dict[str, list[Row]]]:
         experiment_rows("lens", "lens", ("b",), 3, neurons=None),
         effect_rows("lens", "b", lens(4)),
         stream_rows("lens", "b"),
+        subword_rows("lens", "b", 6),
+        experiment_rows("probe", "probe", ("b",), 5, neurons="-ing"),
+        probe_rows("probe", "b", 7),
         experiment_rows("pairs", "pairs", ("b", "c"), 4, **known),
         pair_rows("pairs", 5),
     ]

@@ -93,11 +93,23 @@ def partial_rows(key: Row, facts: Facts) -> Iterator[Row]:
                 yield key | span | {"layer": layer, "neuron": neuron} | corr
 
 
-def pair_rows(facts: Facts, relation: str, sites: tuple[str, ...]) -> dict[str, list[Row]]:
-    """Every ordered pair of models; ranges of groups where floors are measured, too."""
+def relation_of(run: str, model: str, other: str) -> str | None:
+    """How two models of a run are related; None if they are no pair."""
+    if run != "training":
+        return "step" if run == "steps" else "seed"
+    (seed, step), (other_seed, other_step) = model.split("@"), other.split("@")
+    if step == other_step:
+        return "seed"
+    return "step" if seed == other_seed else None
+
+
+def pair_rows(facts: Facts, sites: tuple[str, ...]) -> dict[str, list[Row]]:
+    """Every ordered pair of related models; ranges of groups where floors are measured, too."""
     names = ("pairs", "partners", "bests", "baselines", "partial_bests", "effect_matches", "effect_layers")
     rows: dict[str, list[Row]] = {name: [] for name in names}
     for model, other in permutations(facts.models, 2):
+        if (relation := relation_of(facts.run, model, other)) is None:
+            continue
         pair = {"run": facts.run, "model": model, "other_model": other}
         rows["pairs"].append(pair | {"relation": relation})
         key = pair | {"site": "mlp"}

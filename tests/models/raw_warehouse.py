@@ -23,6 +23,7 @@ from tests.models.activations import (
     WIDTH,
     Facts,
     activations,
+    growing,
 )
 from tests.models.raw_experiments import all_experiments
 from tests.models.raw_pairs import Row, pair_rows
@@ -37,6 +38,14 @@ REFINED: Row = {
     "method": "refined", "method_reason": "the study asks for it", "buckets": 4096, "sketch_seed": 7,
     "pilot_tokens": 50, "n_candidates": 2.5, "n_passes": 2,
 }  # fmt: skip
+
+
+def identity(run: str, model: str, number: int) -> Row:
+    """Family, seed and step."""
+    if run == "training":
+        seed, step = model.split("@")
+        return {"model_family": "growing", "seed": ord(seed), "step": int(step)}
+    return {"model_family": "small", "seed": number, "step": 100}
 
 
 def _run_rows(
@@ -59,7 +68,7 @@ def _run_rows(
     )  # fmt: skip
     rows["models"] = [
         {
-            "run": run, "model": model, "model_family": "small", "seed": i, "step": 100, "source": f"models/{model}",
+            "run": run, "model": model, **identity(run, model, i), "source": f"models/{model}",
             "architecture": "GPT2LMHeadModel", "n_layers": N_LAYERS, "d_model": 4, "d_mlp": D_MLP,
             "d_vocab": D_VOCAB, "activation": "relu", "is_gated": False, "norm": "layer", "processing": "folded",
             "weights_hash": f"hash-{model}", "tokenizer_hash": "hash",
@@ -145,16 +154,17 @@ def _insert(con: duckdb.DuckDBPyConnection, tables: dict[str, list[Row]]) -> Non
 
 
 def write(path: Path) -> dict[str, Facts]:
-    """Five runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`.
+    """Runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`, `training`.
 
     `first` has the residual stream as well, `second` floors, ranges of groups and profiles, `steps` two
-    passes and sketches. Experiments on b, see raw_experiments.
+    passes and sketches, `training` two seeds (e, f) at three steps. Experiments on b, see raw_experiments.
     """
     facts = {
         "first": activations("first", ("a", "b", "c"), seed=1),
         "second": activations("second", ("a", "b", "c", "d"), seed=2, with_floors=True),
         "steps": activations("steps", ("a", "a@50"), seed=3),
         "unfinished": activations("unfinished", ("a", "b", "c"), seed=4),
+        "training": growing(),
     }
     with duckdb.connect(str(path)) as con:
         con.execute(f"create schema if not exists {SCHEMA}")
@@ -175,7 +185,7 @@ def write(path: Path) -> dict[str, Facts]:
             if run == "second":
                 _insert(con, profile_rows(known))
             if finished:
-                _insert(con, pair_rows(known, "step" if run == "steps" else "seed", sites))
+                _insert(con, pair_rows(known, sites))
         _insert(con, {"probes": probe_rows("steps")})
         for experiment in all_experiments() + single_neuron_experiments():
             _insert(con, experiment)

@@ -21,6 +21,8 @@ from tests.models.raw_experiments import (
     layers,
     lens,
     pair_changes,
+    probe_rights,
+    subword_values,
 )
 
 Con = duckdb.DuckDBPyConnection
@@ -162,6 +164,16 @@ def test_stages_stand_side_by_side(con: Con) -> None:
     assert rows[1]["swap_kl"] is None
 
 
+def test_boundaries_follow_from_the_stages(con: Con) -> None:
+    first, last = records(con, "from marts.layer_stages order by layer")
+    (row,) = records(con, "from marts.stage_boundaries")
+    assert (row["model"], row["n_layers"]) == ("b", 2)
+    assert row["least_sure_layer"] == int(last["lens_entropy"] > first["lens_entropy"])
+    assert row["halfway_layer"] == 1
+    assert (row["delete_kl_first"], row["delete_kl_last"]) == (first["delete_kl"], last["delete_kl"])
+    assert (row["swap_kl_first"], row["delete_kl_middle"], row["swap_kl_rest"]) == (first["swap_kl"], None, None)
+
+
 def test_causal_universality_is_the_correlation_of_changes(con: Con) -> None:
     one, nothing = records(con, "from marts.causal_universality order by neuron")
     x, y, other = pair_changes(5)
@@ -173,6 +185,44 @@ def test_causal_universality_is_the_correlation_of_changes(con: Con) -> None:
     without = [np.corrcoef(x[groups != g].ravel(), y[groups != g].ravel())[0, 1] for g in range(8)]
     assert one["loss_corr_se"] == pytest.approx(np.sqrt(7 * np.var(without)))
     assert (nothing["loss_corr"], nothing["random_loss_corr"]) == (None, None)
+
+
+def test_probes_are_scored_with_their_intervals(con: Con) -> None:
+    rows = records(con, "from marts.suffix_probes order by probe")
+    is_right = probe_rights(7)
+    assert [(row["kind"], row["n_neurons"], row["layer"], row["neuron"]) for row in rows] == [
+        ("model", 0, None, None), ("prediction", 1, 1, 4), ("random", 1, 1, 5), ("prediction", 2, None, None),
+    ]  # fmt: skip
+    generator = np.random.default_rng(0)
+    for row, right in zip(rows, is_right, strict=True):
+        assert (row["suffix"], row["n_test"], row["n_documents"]) == ("ing", right.size, len(np.unique(DOCUMENTS)))
+        assert row["pct_right_train"] == 5 * (10 + row["probe"])
+        beyond = right.astype(float) - is_right[0]
+        for name, values in (("right", right.astype(float)), ("beyond_model", beyond)):
+            assert row[f"pct_{name}"] == pytest.approx(100 * values.mean())
+            low, high = bootstrapped(100 * values, generator)
+            ends = ("pct_low", "pct_high") if name == "right" else ("pct_beyond_model_low", "pct_beyond_model_high")
+            room = 0.15 * (high - low) + 1e-9
+            assert (row[ends[0]], row[ends[1]]) == (pytest.approx(low, abs=room), pytest.approx(high, abs=room))
+
+
+def test_heads_that_look_back_at_the_pieces_of_a_word(con: Con) -> None:
+    rows = records(con, "from marts.subword_heads order by layer, head")
+    values = subword_values(6)
+    assert [(row["layer"], row["head"]) for row in rows] == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    for row in rows:
+        pieces, whole = (values[kind][row["layer"], row["head"]].sum(-1) for kind in ("pieces", "whole"))
+        pieces = np.where(np.arange(N_SEQUENCES)[:, None] > 0, pieces, np.nan)
+        assert (row["n_words"], row["n_whole"]) == ((~np.isnan(pieces)).sum(), whole.size)
+        means = np.nanmean(pieces), whole.mean()
+        assert (row["attention_to_pieces"], row["attention_of_whole"]) == pytest.approx(means)
+        assert row["difference"] == pytest.approx(means[0] - means[1])
+        parts = [
+            np.nansum(pieces[d == DOCUMENTS] - means[0]) / row["n_words"]
+            - (whole[d == DOCUMENTS] - means[1]).sum() / row["n_whole"]
+            for d in np.unique(DOCUMENTS)
+        ]
+        assert row["difference_se"] == pytest.approx(np.sqrt(len(parts) / (len(parts) - 1)) * np.linalg.norm(parts))
 
 
 def test_halves_are_judged_by_the_threshold(con: Con) -> None:

@@ -17,10 +17,13 @@ QUESTIONS = sorted((ROOT / "sql").glob("*.sql"))
 GIVEN: dict[str, Any] = {
     "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished", "threshold": 0.5,
     "site": "resid", "family": "unigram", "role": "partition", "at_least": 1, "kind": "ov", "side": "bottom",
-    "neurons": "universal",
+    "neurons": "universal", "model_family": "growing", "change": "kept", "suffix": "ing",
 }  # fmt: skip
 # Parameters that an answer holds as a column.
-SAID = {"model", "other_model", "layer", "neuron", "status", "threshold", "site", "kind", "side"}
+SAID = {
+    "model", "model_family", "change", "other_model", "layer", "neuron", "status", "threshold", "site", "kind", "side",
+    "suffix",
+}  # fmt: skip
 
 
 def parameters(question: Path) -> list[str]:

@@ -1,0 +1,76 @@
+"""The explorer's pages of experiments and of training, on the warehouse of these tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from tests.app.looking import opened
+from tests.models.harness import Built, records
+
+Con = duckdb.DuckDBPyConnection
+
+
+@pytest.fixture
+def look(built: Built, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Opens a page."""
+    monkeypatch.setenv("NEURONS_WAREHOUSE", str(built.path))
+    st.cache_data.clear()
+
+    def look_at(page: str) -> AppTest:
+        return opened(page, {}, {})
+
+    return look_at
+
+
+def shown(at: AppTest, column: str) -> Any:
+    """The first table that has a column."""
+    return next(frame.value for frame in at.dataframe if column in frame.value)
+
+
+def test_ablation(look: Any, con: Con) -> None:
+    at = look("ablation")
+    assert not at.info
+    rows = shown(at, "excess_loss")
+    (expected,) = records(
+        con,
+        "from marts.ablation_contrasts "
+        "where neurons = $neurons and mode = $mode and control = 'energy' and scope = 'model'",
+        neurons=at.selectbox(key="neurons").value,
+        mode=rows["mode"][0],
+    )
+    whole = rows[rows["scope"] == "model"].iloc[0]
+    assert whole["excess_loss"] == expected["excess_loss"]
+    at.selectbox(key="control").set_value("random").run()
+    assert not at.exception
+    assert set(shown(at, "excess_loss")["control"]) == {"random"}
+    assert len(shown(at, "draw")) == 7
+
+
+def test_stages(look: Any, con: Con) -> None:
+    at = look("stages")
+    assert not at.info
+    (last,) = records(con, "select lens_kl, delete_kl from marts.layer_stages where model = 'b' and layer = 1")
+    rows = shown(at, "lens_kl")
+    assert (rows["lens_kl"].iloc[-1], rows["delete_kl"].iloc[-1]) == (last["lens_kl"], last["delete_kl"])
+    at.segmented_control(key="over").set_value("relative_depth").run()
+    assert not at.exception
+    assert len(shown(at, "attention_to_pieces")) == 4
+    assert set(shown(at, "pct_beyond_model")["kind"]) == {"model", "prediction", "random"}
+    at.multiselect(key="models").set_value([]).run()
+    assert at.info[0].value == "Choose a model."
+
+
+def test_training(look: Any, con: Con) -> None:
+    at = look("training")
+    assert not at.info
+    assert len(shown(at, "n_born")) == 18
+    at.selectbox(key="scope").set_value("L1").run()
+    assert not at.exception
+    n = records(con, "select count(*) as n from marts.neuron_steps where change = 'kept'")[0]["n"]
+    at.segmented_control(key="change").set_value("kept").run()
+    assert len(shown(at, "excess_from")) == n
