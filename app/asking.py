@@ -33,9 +33,13 @@ def ask(name: str, **parameters: Parameter) -> pl.DataFrame:
         ReaderError: as `run_query`.
     """
     source = opened()
+    return _answer(str(source.warehouse), source.identity, text_of(name), tuple(sorted(parameters.items())))
+
+
+def text_of(name: str) -> str:
+    """SQL of a named query; of the explorer's own files first, then of the questions."""
     folder = EXPLORER_FOLDER if (EXPLORER_FOLDER / f"{name}.sql").exists() else FOLDER
-    sql = question(name, folder).sql
-    return _answer(str(source.warehouse), source.identity, sql, tuple(sorted(parameters.items())))
+    return question(name, folder).sql
 
 
 def connection() -> duckdb.DuckDBPyConnection:

@@ -18,6 +18,7 @@ PAGES = (
     ("views/depth.py", "Depth profile", ":material/layers:", "depth"),
     ("views/families.py", "Families", ":material/category:", "families"),
     ("views/roles.py", "Roles", ":material/output:", "roles"),
+    ("views/lists.py", "Lists", ":material/bookmark:", "lists"),
     ("views/sql.py", "SQL", ":material/database:", "sql"),
 )
 

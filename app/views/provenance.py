@@ -20,6 +20,7 @@ _FIRST = {
     "depth": "layer_profiles",
     "families": "neuron_families",
     "roles": "neuron_roles",
+    "lists": "neurons",
     "sql": "neurons",
 }
 

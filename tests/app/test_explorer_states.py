@@ -14,7 +14,7 @@ import pytest
 from app.opening import opened
 from tests.app.looking import Look, main_text
 
-PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "sql")
+PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "lists", "sql")
 
 
 def test_no_warehouse(look: Look, tmp_path: Path) -> None:

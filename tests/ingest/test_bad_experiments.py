@@ -26,6 +26,8 @@ CASES: Cases = {
     "an unknown key": (with_experiment(kind="layers", edit=["delete"]), "unknown key .*layers.edit'.*edits"),
     "no neurons": (with_experiment(kind="ablation"), "neurons is missing: write universal"),
     "no name of a neuron": (with_experiment(kind="ablation", neurons=["L1/7"]), "'L1/7' is no neuron.*L2.N117"),
+    "a list that was not kept": (with_experiment(kind="ablation", neurons="list:mine"), "no list mine beside"),
+    "a list outside its folder": (with_experiment(kind="ablation", neurons="list:../x"), "no list of this name"),
     "a model of another study": (with_experiment(kind="lens", models=["z"]), "'z', which is none of"),
     "pairs of one model": (with_experiment(kind="pairs", neurons="universal"), "needs two models"),
     "no text": (lambda s: s.text('name = "x"\n[[models]]\nname = "a"\npath = "a"\n[[experiments]]\nkind = "lens"\n'),
