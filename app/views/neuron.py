@@ -198,7 +198,7 @@ def _vocabulary_histogram(place: Place) -> None:
 
 
 def _tokens(place: Place) -> None:
-    tokens = ask("neuron_tokens", **_key(place), n=20)
+    tokens = ask("tokens_of_neuron", **_key(place), n=20)
     if tokens.is_empty():
         empty("Vocabulary effects were not measured", "neurons ingest STUDY.toml")
         return

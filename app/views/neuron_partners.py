@@ -73,7 +73,7 @@ def _side_by_side(place: Place, partner: Place) -> None:
 
 def _written(place: Place) -> None:
     """What it promotes and suppresses, on one line each."""
-    tokens = ask("neuron_tokens", model=place.model, layer=place.layer, neuron=place.neuron, n=8)
+    tokens = ask("tokens_of_neuron", model=place.model, layer=place.layer, neuron=place.neuron, n=8)
     for side in ("promoted", "suppressed"):
         shown = tokens.filter(pl.col("side") == side)["token"].to_list()
         if shown:

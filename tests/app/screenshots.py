@@ -67,7 +67,7 @@ def take(
     page.goto(f"{address}/{path}")
     settle(page)
     if typed:
-        page.get_by_label("Text", exact=True).fill(typed)
+        page.get_by_label("Text to try").fill(typed)
         page.get_by_role("button", name="Try it").click()
         page.get_by_text("Neurons that fire most at").wait_for(timeout=120_000)
         settle(page)

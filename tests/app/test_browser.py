@@ -106,7 +106,7 @@ def test_a_query_is_kept_as_a_list(page: Any, address: str) -> None:
 def test_a_text_is_tried(page: Any, address: str) -> None:
     go(page, f"{address}/neuron?model=demo-1&layer=3&neuron=14")
     n_before = page.locator(".passage").count()
-    page.get_by_label("Text", exact=True).fill("def f(x):\n    return x")
+    page.get_by_label("Text to try").fill("def f(x):\n    return x")
     page.get_by_role("button", name="Try it").click()
     page.get_by_text("Neurons that fire most at").wait_for(timeout=120_000)
     assert page.locator(".passage").count() == n_before + 1
