@@ -26,7 +26,9 @@ _ORDERS = {"deviation": "standard deviations above their mean", "activation": "a
 def try_text(place: Place) -> None:
     """A field for a text; once one was typed, it is read for every neuron that is opened."""
     with st.form("try", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-        text = st.text_area("Text to try", key="text-to-try", height=80, placeholder="A sentence or a few lines of code")
+        text = st.text_area(
+            "Text to try", key="text-to-try", height=80, placeholder="A sentence or a few lines of code"
+        )
         st.form_submit_button("Try it", icon=":material/play_arrow:")
     if not text:
         return
