@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -9,10 +10,11 @@ import polars as pl
 import streamlit as st
 
 from app.errors import NotInWarehouse, QueryFailed, QueryRefused
+from app.guard import Catalog, Checked, catalog_of, check
 from app.opening import opened
 from app.questions import FOLDER, question
 from app.sandbox import run_query
-from app.warehouse import connect
+from app.warehouse import connect, cursor
 
 EXPLORER_FOLDER = FOLDER / "app"
 _TIMEOUT_S = 60.0
@@ -33,9 +35,13 @@ def ask(name: str, **parameters: Parameter) -> pl.DataFrame:
         ReaderError: as `run_query`.
     """
     source = opened()
+    return _answer(str(source.warehouse), source.identity, text_of(name), tuple(sorted(parameters.items())))
+
+
+def text_of(name: str) -> str:
+    """SQL of a named query; of the explorer's own files first, then of the questions."""
     folder = EXPLORER_FOLDER if (EXPLORER_FOLDER / f"{name}.sql").exists() else FOLDER
-    sql = question(name, folder).sql
-    return _answer(str(source.warehouse), source.identity, sql, tuple(sorted(parameters.items())))
+    return question(name, folder).sql
 
 
 def connection() -> duckdb.DuckDBPyConnection:
@@ -47,12 +53,26 @@ def connection() -> duckdb.DuckDBPyConnection:
 @st.cache_data(max_entries=_KEPT_ANSWERS, show_spinner="Asking the warehouse", show_time=True)
 def _answer(warehouse: str, identity: str, sql: str, parameters: tuple[tuple[str, Parameter], ...]) -> pl.DataFrame:
     try:
-        return run_query(_connection(warehouse, identity), sql, dict(parameters), _TIMEOUT_S).frame
-    except (QueryRefused, QueryFailed) as error:
+        checked = _checked(warehouse, identity, sql)
+        return run_query(_connection(warehouse, identity), sql, dict(parameters), _TIMEOUT_S, checked=checked).frame
+    except (QueryRefused, QueryFailed, duckdb.Error) as error:
         # The explorer's own text was tried on a whole warehouse: what it asks for is not in this one.
         raise NotInWarehouse(
             "This warehouse does not hold it: it was built by another version, or only half. Run `neurons build`."
         ) from error
+
+
+# A page asks many questions: each text is checked once per version, and a version is looked through once.
+@st.cache_resource(max_entries=_KEPT_ANSWERS, show_spinner=False)
+def _checked(warehouse: str, identity: str, sql: str) -> Checked:
+    with closing(cursor(_connection(warehouse, identity))) as own:
+        return check(own, sql, _catalog(warehouse, identity))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _catalog(warehouse: str, identity: str) -> Catalog:
+    with closing(cursor(_connection(warehouse, identity))) as own:
+        return catalog_of(own)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the warehouse", on_release=lambda con: con.close())

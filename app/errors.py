@@ -10,6 +10,10 @@ ReaderError          one clear line for the user, exit code 2; never names a fil
 ├── NotInWarehouse   the warehouse lacks the tables or columns that a page asks for
 ├── UnknownQuestion  no file in sql/ has this name
 ├── UnknownNeuron    there is no neuron of this address
+├── UnknownList      there is no list of neurons of this name
+├── BadList          a list of neurons cannot be kept so
+├── NoWeights        the weights of a model are not at hand
+├── NoText           a typed text has no token
 └── BadOutput        the result cannot be written as asked
 """
 
@@ -54,6 +58,22 @@ class NotInWarehouse(ReaderError):
 
 class UnknownNeuron(ReaderError):
     """There is no neuron of this address, or it is no address."""
+
+
+class UnknownList(ReaderError):
+    """There is no list of neurons of this name, or its file is not one."""
+
+
+class BadList(ReaderError):
+    """A list of neurons cannot be kept so."""
+
+
+class NoWeights(ReaderError):
+    """The weights of a model are not on this machine, or are not those that were measured."""
+
+
+class NoText(ReaderError):
+    """A typed text has no token."""
 
 
 class UnknownQuestion(ReaderError):

@@ -50,7 +50,7 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class _Catalog:
+class Catalog:
     """What the connection knows: relations by (schema, name), macros by name."""
 
     name: str
@@ -59,14 +59,19 @@ class _Catalog:
     table_macros: frozenset[tuple[str, str]]
 
 
-def check(con: duckdb.DuckDBPyConnection, sql: str) -> Checked:
+def check(con: duckdb.DuckDBPyConnection, sql: str, catalog: Catalog | None = None) -> Checked:
     """Checks a text that is to be run on this connection; runs nothing of it.
+
+    Args:
+        con: the connection.
+        sql: the text.
+        catalog: what `catalog_of` found, if the connection was looked through before.
 
     Raises:
         QueryRefused: it is not exactly one query, or it uses something that queries here may not use.
     """
     tree = _parse(con, sql)
-    catalog = _catalog(con)
+    catalog = catalog or catalog_of(con)
     local = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     for name in local:
         # A CTE's name with a dot or a slash could be a file's name where the CTE is out of scope.
@@ -106,7 +111,7 @@ def _parse(con: duckdb.DuckDBPyConnection, sql: str) -> exp.Expression:
     return tree
 
 
-def _check_node(node: Any, catalog: _Catalog, local: set[str]) -> None:
+def _check_node(node: Any, catalog: Catalog, local: set[str]) -> None:
     """Checks one node of sqlglot's tree by its class and, for tables and functions, by its name."""
     if isinstance(node, exp.Table):
         if isinstance(node.this, exp.Identifier):
@@ -127,7 +132,7 @@ def _check_node(node: Any, catalog: _Catalog, local: set[str]) -> None:
 
 
 def _check_as_duckdb_reads(
-    con: duckdb.DuckDBPyConnection, sql: str, tree: exp.Expression, catalog: _Catalog, local: set[str]
+    con: duckdb.DuckDBPyConnection, sql: str, tree: exp.Expression, catalog: Catalog, local: set[str]
 ) -> None:
     """Checks the names in DuckDB's own tree of the same text."""
     try:
@@ -171,7 +176,7 @@ def _nodes(value: Any, table_function: bool = False) -> Iterator[tuple[dict[str,
             yield from _nodes(item, key == "function" and value.get("type") == "TABLE_FUNCTION")
 
 
-def _check_table(catalog: str, schema: str, name: str, known: _Catalog, local: set[str]) -> None:
+def _check_table(catalog: str, schema: str, name: str, known: Catalog, local: set[str]) -> None:
     schema_, name_ = schema.lower(), name.lower()
     if not schema_ and not catalog and (name_ in local or ("marts", name_) in known.relations):
         return
@@ -185,7 +190,7 @@ def _check_table(catalog: str, schema: str, name: str, known: _Catalog, local: s
     raise QueryRefused(f"there is no table {shown} here, and files cannot be read: {hint}")
 
 
-def _check_table_function(schema: str, name: str, known: _Catalog) -> None:
+def _check_table_function(schema: str, name: str, known: Catalog) -> None:
     if (schema.lower() or "marts", name.lower()) in known.table_macros:
         return
     if name.lower() not in TABLE_FUNCTIONS or schema:
@@ -195,7 +200,7 @@ def _check_table_function(schema: str, name: str, known: _Catalog) -> None:
         raise QueryRefused(f"the function {name} cannot be read from here: {hint}")
 
 
-def _check_function(name: str, known: _Catalog) -> None:
+def _check_function(name: str, known: Catalog) -> None:
     if name.lower() not in known.macros and name.lower() not in allowed_functions():
         raise _refused_function(name)
 
@@ -206,7 +211,7 @@ def _refused_function(name: str) -> QueryRefused:
     return QueryRefused(f"the function {name} is not one that queries here may use{hint}")
 
 
-def _catalog(con: duckdb.DuckDBPyConnection) -> _Catalog:
+def catalog_of(con: duckdb.DuckDBPyConnection) -> Catalog:
     """Looks up what exists in the schemas that may be read."""
     ((name,),) = con.execute("select current_database()").fetchall()
     relations = con.execute(
@@ -220,7 +225,7 @@ def _catalog(con: duckdb.DuckDBPyConnection) -> _Catalog:
         "where not internal and database_name = $1",
         [name],
     ).fetchall()
-    return _Catalog(
+    return Catalog(
         name,
         frozenset((schema, table) for schema, table in relations if schema in SCHEMAS),
         frozenset(macro for schema, macro, kind in macros if kind == "macro" and schema in SCHEMAS),

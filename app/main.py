@@ -21,6 +21,7 @@ PAGES = (
     ("views/ablation.py", "Ablation", ":material/content_cut:", "ablation"),
     ("views/stages.py", "Stages", ":material/stairs:", "stages"),
     ("views/training.py", "Training", ":material/trending_up:", "training"),
+    ("views/lists.py", "Lists", ":material/bookmark:", "lists"),
     ("views/sql.py", "SQL", ":material/database:", "sql"),
 )
 

@@ -24,6 +24,7 @@ STYLE = """<style>
 .tokens {font-size: 0.85rem; line-height: 1.9; margin-top: 0.6rem;}
 .tokens code {background: rgba(128, 128, 128, 0.18); padding: 1px 4px; border-radius: 3px; color: inherit;}
 .scale {font-size: 0.8rem; display: flex; gap: 0.5rem; align-items: center; flex-wrap: wrap;}
+.scale .bar {white-space: nowrap;}
 .scale i {display: inline-block; width: 9rem; height: 0.8rem; border-radius: 2px;}
 </style>"""
 
@@ -61,14 +62,15 @@ def passages_html(passages: Sequence[Passage], scale: float) -> str:
 
 def legend_html(lowest: float, scale: float) -> str:
     """The colour scale, from the most negative activation that is shown to the strongest."""
-    parts = []
+    bars = []
     if lowest < 0:
         faint, strong = _background(0.0, scale), _background(lowest, scale)
-        parts.append(f"{lowest:.3g} <i style='background: linear-gradient(to right, {strong}, {faint})'></i>")
+        bars.append(f"{lowest:.3g} <i style='background: linear-gradient(to right, {strong}, {faint})'></i>")
     gradient = f"linear-gradient(to right, {_background(0.0, scale)}, {_background(scale, scale)})"
-    parts.append(f"0 <i style='background: {gradient}'></i> {scale:.3g}")
-    parts.append("post-activation; boxed: the row's largest; · space, ↵ line break, → tab")
-    return f"<div class='scale'>{' '.join(parts)}</div>"
+    bars.append(f"0 <i style='background: {gradient}'></i> {scale:.3g}")
+    about = "<span>post-activation; boxed: the row's largest; · space, ↵ line break, → tab</span>"
+    framed = "".join(f"<span class='bar'>{each}</span>" for each in bars)
+    return f"<div class='scale'>{framed}{about}</div>"
 
 
 def chips_html(tokens: Sequence[str]) -> str:

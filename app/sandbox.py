@@ -19,7 +19,7 @@ import duckdb
 import polars as pl
 
 from app.errors import QueryCancelled, QueryFailed, QueryRefused, QueryTimeout, ReaderError, without_paths
-from app.guard import check
+from app.guard import Checked, check
 from app.publish import quoted
 from app.warehouse import connect, cursor
 
@@ -82,6 +82,7 @@ def run_query(
     timeout_s: float = 60.0,
     max_rows: int | None = None,
     stop: StopButton | None = None,
+    checked: Checked | None = None,
 ) -> Result:
     """Runs one query and returns its rows in its order.
 
@@ -92,6 +93,7 @@ def run_query(
         timeout_s: seconds after which the query is stopped.
         max_rows: rows after which the rest is left out.
         stop: a button that stops it.
+        checked: what `check` found of this text on this connection, if it was checked before.
 
     Raises:
         QueryRefused: not one harmless query, or a parameter that it does not have.
@@ -101,9 +103,9 @@ def run_query(
         NoWarehouse, NothingPublished: as `connect`.
     """
     if isinstance(source, duckdb.DuckDBPyConnection):
-        return _run(source, sql, params or {}, timeout_s, max_rows, stop or StopButton())
+        return _run(source, sql, params or {}, timeout_s, max_rows, stop or StopButton(), checked)
     with closing(connect(source, timeout_s=timeout_s)) as con:
-        return _run(con, sql, params or {}, timeout_s, max_rows, stop or StopButton())
+        return _run(con, sql, params or {}, timeout_s, max_rows, stop or StopButton(), checked)
 
 
 def parameter_value(text: str) -> object:
@@ -131,6 +133,7 @@ def _run(
     timeout_s: float,
     max_rows: int | None,
     stop: StopButton,
+    checked: Checked | None,
 ) -> Result:
     # A cursor of its own: temporary objects and an unread result end with it.
     with closing(cursor(con)) as own:
@@ -145,7 +148,7 @@ def _run(
         try:
             with _time_limit(own, timeout_s) as clock:
                 stop.connect(clock)
-                values = _values(check(own, sql).parameters, params)
+                values = _values((checked or check(own, sql)).parameters, params)
                 if clock.rang:  # reading the text took all the time there was
                     raise ended()
                 return _fetch(own, sql, values, max_rows)

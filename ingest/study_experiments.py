@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 Mode = Literal["zero", "mean"]
 LayerEdit = Literal["delete", "swap", "repeat"]
 NEURON = re.compile(r"L(\d+)\.N(\d+)")
+LIST = "list:"
 
 
 class _Experiment(BaseModel):
@@ -23,7 +24,9 @@ class _Experiment(BaseModel):
 
 
 class _OfNeurons(_Experiment):
-    neurons: str | list[str] = Field(min_length=1, description="universal, a role, a question in sql/, or names")
+    neurons: str | list[str] = Field(
+        min_length=1, description="universal, a role, a question in sql/, list:NAME, or names"
+    )
 
     @field_validator("neurons")
     @classmethod
@@ -37,6 +40,12 @@ class _OfNeurons(_Experiment):
     def asked(self) -> str:
         """The neurons as one text."""
         return self.neurons if isinstance(self.neurons, str) else " ".join(self.neurons)
+
+    @property
+    def named_list(self) -> str | None:
+        """Name of the list beside the warehouse that they are; None if they are not one."""
+        is_list = isinstance(self.neurons, str) and self.neurons.startswith(LIST)
+        return str(self.neurons).removeprefix(LIST) if is_list else None
 
 
 class _Drawing(_OfNeurons):

@@ -28,7 +28,11 @@ property_values as (
 
 percentiles as (
     select * exclude (run) from marts.neuron_percentiles
-    where (model, layer, neuron) in (select (chosen.model, chosen.layer, chosen.neuron) from chosen)
+    where
+        ($model::varchar is null or model = $model::varchar)
+        and ($layer::integer is null or layer = $layer::integer)
+        and ($neuron::integer is null or neuron = $neuron::integer)
+        and (model, layer, neuron) in (select (chosen.model, chosen.layer, chosen.neuron) from chosen)
 ),
 
 property_percentiles as (

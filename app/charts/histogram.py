@@ -18,7 +18,9 @@ def histogram(bins: pl.DataFrame, *, what: str, counted: str, log: bool, marks: 
         log: whether that axis is logarithmic (below one count it is a straight line, so that empty bins stay empty).
         marks: values to mark, by their label.
     """
-    scale = alt.Scale(type="symlog", constant=1) if log else alt.Scale(zero=True)
+    # Room above the bars, where the marks have their labels.
+    most = int(bins["n_positions"].max() or 1) * (8 if log else 1.25)  # type: ignore[arg-type]
+    scale = alt.Scale(type="symlog", constant=1, domain=[0, most]) if log else alt.Scale(domain=[0, most])
     axis = decades() if log else alt.Axis(format="~s", tickCount=6)
     base = alt.Chart(bins).encode(
         x=alt.X("low:Q", bin="binned", title=what, scale=alt.Scale(zero=False, nice=False)),

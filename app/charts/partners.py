@@ -9,11 +9,14 @@ from app.charts.theme import OTHER, UNIVERSAL, Drawing
 
 
 def partners(rows: pl.DataFrame) -> Drawing:
-    """Correlation with the best partner of each model, its 95% interval and the rotation baseline.
+    """Correlation with the best partner of each model, its 95% interval and the rotation baseline; a click picks one.
 
     Args:
-        rows: other_model, partner, max_corr, corr_low, corr_high, baseline, baseline_sd, is_mutual.
+        rows: other_model, other_layer, other_neuron, partner, max_corr, corr_low, corr_high, baseline, baseline_sd,
+            is_mutual.
     """
+    place = ["other_model", "other_layer", "other_neuron"]
+    picked = alt.selection_point(name="picked", fields=place, on="click", clear=False)
     base = alt.Chart(rows).encode(
         y=alt.Y("other_model:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
         tooltip=[
@@ -31,12 +34,13 @@ def partners(rows: pl.DataFrame) -> Drawing:
     kinds = alt.Scale(domain=["best partner", "rotation baseline"], range=[UNIVERSAL, OTHER])
     points = (
         base.transform_calculate(kind="'best partner'")
-        .mark_point(filled=True, size=90)
+        .mark_point(filled=True, size=90, cursor="pointer")
         .encode(
             x=alt.X("max_corr:Q", title="correlation of post-activations", scale=alt.Scale(zero=True)),
             color=alt.Color("kind:N", scale=kinds, title=None, legend=alt.Legend(orient="top")),
             shape=alt.Shape("kind:N", scale=alt.Scale(domain=kinds.domain, range=["circle", "diamond"]), title=None),
         )
+        .add_params(picked)
     )
     floor = (
         base.transform_calculate(kind="'rotation baseline'")

@@ -14,10 +14,11 @@ def _named(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def excess(bins: pl.DataFrame, threshold: float | None) -> Drawing:
-    """Distribution of the excess correlation; columns model, is_universal, low, high, n_neurons."""
+    """Distribution of the excess correlation; a click picks a bar. Columns is_universal, low, high, n_neurons."""
+    picked = alt.selection_point(name="picked", fields=["is_universal", "low", "high"], on="click", clear=False)
     bars = (
         alt.Chart(_named(bins.group_by("is_universal", "low", "high").agg(pl.col("n_neurons").sum())))
-        .mark_bar(binSpacing=0)
+        .mark_bar(binSpacing=0, cursor="pointer")
         .encode(
             x=alt.X("low:Q", bin="binned", title="excess correlation", scale=alt.Scale(zero=False, nice=False)),
             x2="high:Q",
@@ -36,6 +37,7 @@ def excess(bins: pl.DataFrame, threshold: float | None) -> Drawing:
                 alt.Tooltip("kind:N", title=" "),
             ],
         )
+        .add_params(picked)
     )
     layers = [bars] if threshold is None else [bars, *at_value(threshold, f"threshold {threshold:g}")]
     return alt.layer(*layers).properties(height=HEIGHT)
@@ -113,7 +115,12 @@ def share_curve(points: pl.DataFrame, threshold: float | None) -> Drawing:
 
 
 def depth_map(matches: pl.DataFrame) -> Drawing:
-    """Where the best matches of each layer are; columns layer, other_layer, n_best, share, mean_corr."""
+    """Where the best matches of each layer are; a click picks a cell.
+
+    Args:
+        matches: of one pair of models: model, other_model, layer, other_layer, n_best, share, mean_corr.
+    """
+    picked = alt.selection_point(name="picked", fields=["layer", "other_layer"], on="click", clear=False)
     base = alt.Chart(matches).encode(
         x=alt.X("other_layer:O", title=f"layer of {matches['other_model'][0]}", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("layer:O", title=f"layer of {matches['model'][0]}", sort="descending"),
@@ -126,9 +133,8 @@ def depth_map(matches: pl.DataFrame) -> Drawing:
         ],
     )
     shares = alt.Legend(title="share of best matches", orient="top", format="~%", titleLimit=400)
-    return alt.layer(base.mark_rect().encode(color=alt.Color("share:Q", legend=shares))).properties(
-        height=max(HEIGHT * 0.8, 18 * matches["layer"].n_unique())
-    )
+    cells = base.mark_rect(cursor="pointer").encode(color=alt.Color("share:Q", legend=shares)).add_params(picked)
+    return alt.layer(cells).properties(height=max(HEIGHT * 0.8, 18 * matches["layer"].n_unique()))
 
 
 def contrast(rows: pl.DataFrame) -> Drawing:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.families import by_layer, stability
+from app.keeping import keep_answer
 from app.showing import chart, clickable, empty, numbers, pick_model, section, table, told
 from app.views.rule_sliders import family_sliders
 
@@ -76,12 +77,14 @@ def _members(models: list[str], model: str | None, *, universal: bool, picked: d
             if picked:
                 st.caption(f"{picked['model']}, layer {picked['layer']}", width="content")
         where = {"model": picked["model"], "layer": picked["layer"]} if picked else {"model": model, "layer": None}
-        found = ask("family_members", **where, family=family, only_universal=universal, n=_LISTED)
+        asked = {**where, "family": family, "only_universal": universal}
+        found = ask("family_members", **asked, n=_LISTED)
         if found.is_empty():
             st.info("No neuron is in it.")
             return
         first = ["model", "layer", "neuron", "feature", "lag", "strength", "heldout_strength"]
         table(found.select(*first, pl.exclude(first)), "members", opens=True, height=360)
+        keep_answer("members", "family_members", **asked)
 
 
 if __name__ == "__main__":

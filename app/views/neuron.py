@@ -17,6 +17,7 @@ from app.rules import built_with
 from app.showing import chart, empty, jump_box, open_neuron, section, table, told
 from app.views.neuron_examples import examples
 from app.views.neuron_partners import partners
+from app.views.neuron_text import try_text
 
 
 def show() -> None:
@@ -139,9 +140,12 @@ def _body(place: Place, about: dict[str, Any]) -> None:
         with section("What it writes", "Tokens with the largest and smallest effect of its output on the logits."):
             _tokens(place)
     with section(
-        "Partners in the other models", "The neuron of each other model whose activations are most like these."
+        "Partners in the other models",
+        "The neuron of each other model whose activations are most like these; a click on a point opens it.",
     ):
         partners(place)
+    with section("Try a text", "The model itself reads what you type; its weights must be on this machine."):
+        try_text(place)
     left, right = st.columns(2, gap="large")
     with left, section("Best features", "Features that take most of the variance of its activation away."):
         _features(place)
@@ -194,7 +198,7 @@ def _vocabulary_histogram(place: Place) -> None:
 
 
 def _tokens(place: Place) -> None:
-    tokens = ask("neuron_tokens", **_key(place), n=20)
+    tokens = ask("tokens_of_neuron", **_key(place), n=20)
     if tokens.is_empty():
         empty("Vocabulary effects were not measured", "neurons ingest STUDY.toml")
         return

@@ -9,7 +9,7 @@ from app.asking import ask
 from app.charts.partners import partners as partners_chart
 from app.passages import chips_html
 from app.places import Place
-from app.showing import chart, empty, open_neuron, table
+from app.showing import clickable, empty, open_neuron, table
 from app.views.neuron_examples import draw, legend_of, rows, scale_of
 
 
@@ -26,7 +26,9 @@ def partners(place: Place) -> None:
     named = alive.with_columns(pl.format("L{}.N{}", "other_layer", "other_neuron").alias("partner"))
     left, right = st.columns([2, 3], gap="large")
     with left:
-        chart(partners_chart(named), "partners-chart")
+        picked = clickable(partners_chart(named), "partners-chart")
+        if picked:
+            open_neuron(Place(picked["other_model"], int(picked["other_layer"]), int(picked["other_neuron"])))
     with right:
         first = ["other_model", "partner", "max_corr", "corr_se", "baseline", "excess", "is_mutual", "relation"]
         more = [name for name in named.columns if name not in {*first, "other_layer", "other_neuron"}]
@@ -71,7 +73,7 @@ def _side_by_side(place: Place, partner: Place) -> None:
 
 def _written(place: Place) -> None:
     """What it promotes and suppresses, on one line each."""
-    tokens = ask("neuron_tokens", model=place.model, layer=place.layer, neuron=place.neuron, n=8)
+    tokens = ask("tokens_of_neuron", model=place.model, layer=place.layer, neuron=place.neuron, n=8)
     for side in ("promoted", "suppressed"):
         shown = tokens.filter(pl.col("side") == side)["token"].to_list()
         if shown:

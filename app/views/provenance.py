@@ -23,6 +23,7 @@ _FIRST = {
     "ablation": "ablation_contrasts",
     "stages": "layer_stages",
     "training": "persistence",
+    "lists": "neurons",
     "sql": "neurons",
 }
 

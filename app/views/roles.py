@@ -7,6 +7,7 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.families import by_layer
+from app.keeping import keep_answer
 from app.showing import clickable, empty, numbers, pick_model, section, table, told
 from app.views.rule_sliders import role_sliders
 
@@ -39,11 +40,13 @@ def show() -> None:
                 "Role", counts["role"].unique().sort().to_list(), key="role", width=200, bind="query-params"
             )
             where = {"model": picked["model"], "layer": picked["layer"]} if picked else {"model": model, "layer": None}
-            found = ask("role_members", **where, role=role, only_universal=universal, n=_LISTED)
+            asked = {**where, "role": role, "only_universal": universal}
+            found = ask("role_members", **asked, n=_LISTED)
             if found.is_empty():
                 st.info("No neuron has it.")
             else:
                 table(found, "members", opens=True, height=360)
+                keep_answer("members", "role_members", **asked)
         with section("Neurons that act on the same tokens", "A feature takes most of their effects' variance away."):
             table(ask("output_clusters", model=model), "output_clusters", height=300)
         with section("Other cut-offs", "Calls the rule of roles, marts.rule_role, with the sliders' values."):

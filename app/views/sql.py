@@ -12,6 +12,7 @@ from app.asking import ask, connection
 from app.charts.quick import quick
 from app.console import Asked, parameters_of, start
 from app.errors import ReaderError
+from app.keeping import keep_query
 from app.questions import Question, questions
 from app.sandbox import Result, parameter_value
 from app.showing import chart, section, table, told
@@ -109,7 +110,7 @@ def _answer() -> None:
         st.error("This query was not answered.", icon=":material/error:")
         st.code(str(error), language=None, wrap_lines=True)
         return
-    _shown(result)
+    _shown(asked, result)
 
 
 @st.fragment(run_every=0.5)
@@ -123,7 +124,7 @@ def _running() -> None:
             asked.stop.press()
 
 
-def _shown(result: Result) -> None:
+def _shown(asked: Asked, result: Result) -> None:
     frame = result.frame
     with section("Answer"):
         if result.truncated:
@@ -134,6 +135,7 @@ def _shown(result: Result) -> None:
         table(frame, "answer", opens=opens, height=360 if frame.height > 9 else None)
         if opens:
             st.caption("A click on a row opens its neuron.")
+            keep_query("answer", asked.sql, asked.values)
     numbers = [name for name, kind in frame.schema.items() if kind.is_numeric()]
     if numbers and frame.height > 1:
         with st.expander("Chart"):

@@ -17,6 +17,7 @@ from app.charts.universality import (
     share_curve,
     shares_by_layer,
 )
+from app.keeping import keep_answer
 from app.rules import built_with
 from app.showing import chart, clickable, empty, numbers, open_clicked, pick_model, section, table, told
 from app.views.rule_sliders import universal_sliders
@@ -83,10 +84,23 @@ def _neurons(comparison: str, model: str, layer: int | None, threshold: float | 
             if points["n_all"][0] > points.height:
                 st.caption(f"{points.height:,} of {points['n_all'][0]:,} neurons: all universal ones, and some others")
             open_clicked(scatter(points, threshold), "scatter")
-    with right, section("Excess correlation", "Mean best correlation minus mean rotation baseline."):
-        chart(excess(ask("excess_histogram", **where), threshold), "excess")
+    with (
+        right,
+        section(
+            "Excess correlation", "Mean best correlation minus mean rotation baseline; a click lists a bar's neurons."
+        ),
+    ):
+        _listed(clickable(excess(ask("excess_histogram", **where), threshold), "excess"), "excess_neurons", where)
     with st.expander("The universal neurons, the most universal first"):
         table(ask("universal_neurons", model=model, layer=layer).head(_LISTED), "universal", opens=True)
+        keep_answer("universal", "universal_neurons", model=model, layer=layer)
+
+
+def _listed(picked: dict[str, Any] | None, name: str, where: dict[str, Any]) -> None:
+    """The neurons of what was clicked in a chart above."""
+    if picked is not None:
+        table(ask(name, **where, **picked, n=_LISTED), name, opens=True, height=280)
+        keep_answer(name, name, **where, **picked)
 
 
 def _shares(comparison: str, models: list[str], threshold: float | None) -> None:
@@ -105,13 +119,17 @@ def _matches(model: str) -> None:
     left, right = st.columns(2, gap="large")
     with (
         left,
-        section("Where the best matches are", "Of the neurons of each layer, the layers of their best partners."),
+        section(
+            "Where the best matches are",
+            "Of the neurons of each layer, the layers of their best partners; a click lists a cell's neurons.",
+        ),
     ):
         pairs = ask("match_pairs").filter(model=model)
         others = pairs["other_model"].to_list()
         other = st.selectbox("Partner model", others, key=f"other-of-{model}", width=200)
         found = ask("layer_matches", model=model, other_model=other)
-        chart(depth_map(found), "depth-map")
+        pair = {"model": model, "other_model": other}
+        _listed(clickable(depth_map(found), f"depth-map-{model}-{other}"), "matched_neurons", pair)
         numbers(found, "layer_matches")
     with right, section("What sets universal neurons apart", "The eight properties of Gurnee et al. 2024."):
         every = st.toggle("all models", key="contrast-all")
@@ -139,6 +157,7 @@ def _kinds(model: str) -> None:
             else:
                 cell = {"is_universal": picked["is_universal"], "is_explained": picked["is_explained"]}
                 table(ask("explained_neurons", model=model, **cell, n=_LISTED), "cell", opens=True, height=320)
+                keep_answer("cell", "explained_neurons", model=model, **cell)
 
 
 if __name__ == "__main__":

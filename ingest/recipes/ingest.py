@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.lists import read_list
 from ingest.corpus.syntax import open_parser
 from ingest.raw.warehouse import RawWarehouse
 from ingest.study import Study
@@ -37,12 +38,15 @@ def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome
 
     Raises:
         InputError: if the study cannot be run; nothing was written then.
+        UnknownList: if an experiment names a list that is not beside the warehouse.
         RunFailed: if an activation is not finite.
     """
     raw = RawWarehouse(warehouse)
     raw.check()
     if study.corpus is not None:
         open_parser(study.corpus.syntax, study.folder)  # refused before any model is fetched
+    for name in filter(None, (getattr(experiment, "named_list", None) for experiment in study.experiments)):
+        read_list(warehouse, name)
     folders = locate_all(study)
     # Only now torch: what can be refused without it was refused at once.
     from ingest.recipes.experiment_jobs import check_experiments

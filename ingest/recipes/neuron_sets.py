@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 
 from app.errors import QueryFailed, ReaderError, UnknownQuestion
+from app.lists import read_list
 from app.questions import question
 from app.sandbox import run_query
 from ingest.errors import InputError, first_line
 from ingest.experiments.controls import Place, Population
 from ingest.recipes.subjects import Subject
-from ingest.study_experiments import NEURON
+from ingest.study_experiments import LIST, NEURON
 
 _AGAIN = "run `neurons build`, then this command again (finished work is kept)"
 
@@ -86,7 +87,7 @@ class Marts:
         """The neurons that a study asks for.
 
         Args:
-            asked: universal, a role, a question, or names.
+            asked: universal, a role, a question, list:NAME, or names.
             subject: the model.
             fingerprint: of the token rows that they will be measured on.
 
@@ -97,14 +98,17 @@ class Marts:
         if isinstance(asked, list):
             neurons = [named_neuron(each, subject) for each in asked]
             return Chosen(sorted(set(neurons)), "given", 0)
-        if asked == "universal":
+        if asked.startswith(LIST):
+            chosen = Chosen(self._listed(asked.removeprefix(LIST), subject), "given", 0)
+        elif asked == "universal":
             chosen = self._universal(name, fingerprint)
         elif len(self._rows("select distinct passes from marts.neuron_roles where role = $role", role=asked)):
             chosen = Chosen(self.with_role(asked, name), "weights", 0)
         else:
             chosen = Chosen(self._answer(asked, name), "given", 0)
         if not chosen.neurons:
-            raise InputError(f"[[experiments]] neurons = {asked!r}: model {name} has none in the built marts")
+            where = "this list" if asked.startswith(LIST) else "the built marts"
+            raise InputError(f"[[experiments]] neurons = {asked!r}: model {name} has none in {where}")
         return chosen
 
     def properties(self, subject: Subject) -> pl.DataFrame:
@@ -159,6 +163,12 @@ class Marts:
             fingerprint=fingerprint,
         )
         return Chosen(_places(whole), "same text" if whole["is_same"].any() else "other text", 0)
+
+    def _listed(self, name: str, subject: Subject) -> list[Place]:
+        """The neurons of this model that a list beside the warehouse has."""
+        model = subject.identity.name
+        listed = read_list(self._warehouse, name).neurons
+        return [named_neuron(place.label, subject) for place in listed if place.model == model]
 
     def _answer(self, name: str, model: str) -> list[Place]:
         """The neurons that a question's rows name."""

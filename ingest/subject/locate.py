@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,27 @@ def locate(model: Model, folder: Path) -> Path:
     fetched = _fetch(model, local)
     _check_files(model.name, fetched)
     return fetched
+
+
+def at_hand(model: Model, folders: Sequence[Path]) -> Path | None:
+    """The local folder of a model without asking the hub; None if it is not on this machine.
+
+    Args:
+        model: as the study names it.
+        folders: what a relative path may start from, tried in this order.
+    """
+    for folder in folders:
+        local = folder / Path(model.path).expanduser()
+        if local.is_dir():
+            return local
+    if not _HUB_ID.fullmatch(model.path):
+        return None
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(model.path, revision=model.revision, local_files_only=True))
+    except (OSError, ValueError):
+        return None
 
 
 def config_folder(model: Model, folder: Path) -> Path:

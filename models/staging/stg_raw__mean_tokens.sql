@@ -8,8 +8,9 @@ typed as (
     select
         run,
         model,
-        layer::smallint as layer,
-        neuron::integer as neuron,
+        -- A cast that cannot fail lets a filter by neuron reach the table.
+        try_cast(layer as smallint) as layer,
+        try_cast(neuron as integer) as neuron,
         token_ids::integer[] as token_ids,
         means,
         n::integer[] as n

@@ -134,6 +134,58 @@ ATTACKS = [
     "select content from read_text($path)",
 ]
 
+# Refused, or not read at all: two parsers do not see the same text in them, or a name is written in another way.
+TRICKS = [
+    "select 1\u037e delete from raw.t",
+    "select 1 \u2028; delete from raw.t",
+    "select 1\x00; delete from raw.t",
+    "select 1 --\r; delete from raw.t",
+    "\ufeffdelete from raw.t",
+    "delete\u00a0from\u00a0raw.t",
+    "\u202eselect 1; drop table raw.t",
+    "d\u0435lete from raw.t; delete from raw.t",
+    "select * from \uff52ead_text('/etc/passwd')",
+    "select * from read\u200b_text('/etc/passwd')",
+    'select * from U&"\\002Fetc\\002Fpasswd"',
+    'SELECT/**/*/**/FROM/**/"/etc/passwd"',
+    "copy/*;*/(select 1)/*;*/to 'y.csv'",
+    "with x as/**/(insert/**/into raw.t values (1, null) returning a) from x",
+    "with a as (with b as (delete from raw.t returning a) from b) from a",
+    "select * from './x.csv'",
+    'select * from "../x.csv"',
+    "select * from '~/.ssh/id_rsa'",
+    'from "file:///etc/passwd"',
+    'from "http://127.0.0.1/x.csv"',
+    'from "s3://bucket/x.parquet"',
+    "from 'C:\\x.csv'",
+    "select * from read_csv_auto(['/etc/passwd'])",
+    "select * from \"read_csv\"('x.csv')",
+    "select * from (values ('x.csv')) v(p), read_text(v.p)",
+    "select 'x' || \"getenv\"('HOME')",
+    "select * from raw.t where a = (select length(content) from \"read_text\"('x.csv'))",
+    "attach/**/'y.duckdb'/**/as/**/y",
+    "set\tenable_external_access=true",
+    "create or replace secret s (type s3, key_id 'a', secret 'b')",
+    "pragma/**/database_list",
+]
+
+# Without end, or larger than any machine.
+ENDLESS = [
+    "select count(*) from range(10000000) a, range(10000000) b where a.range * b.range % 7 = 3",
+    "select count(*) from raw.t a, raw.t b, raw.t c, raw.t d, raw.t e where a.a + b.a + c.a + d.a + e.a = 7",
+    "select a.range from range(10000000) a, range(10000000) b order by hash(a.range, b.range)",
+    "select count(distinct a.range * b.range) from range(10000000) a, range(10000000) b",
+    "with recursive r(i) as (select 1::hugeint union all select i + 1 from r) select max(i) from r",
+    "with recursive r(i) as (select 1 union all select 1 from r) from r",
+    "select * from range(100000000000)",
+    "select unnest(range(100000000000))",
+    "select list(range) from range(100000000000)",
+    "select repeat('x', 30000000000000)",
+    "select length(string_agg(repeat('x', 100000), '')) from range(10000000)",
+    "select " + "1+" * 20_000 + "1",
+    "select '" + "x" * 200_000 + "'",
+]
+
 QUERIES = [
     "from builds",
     "from raw.t select a",

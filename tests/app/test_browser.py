@@ -82,6 +82,36 @@ def test_a_click_on_a_point_opens_its_neuron(page: Any, address: str) -> None:
     assert re.fullmatch(r"demo-2 L\d+\.N\d+", title(page))
 
 
+def test_a_cell_of_the_depth_map_and_a_bar_list_their_neurons(page: Any, address: str) -> None:
+    go(page, f"{address}/universality?of=demo-2")
+    page.locator("[class*=st-key-depth-map] svg.marks .mark-rect.role-mark path").first.click(force=True)
+    page.locator(".st-key-matched_neurons canvas").first.wait_for()
+    page.locator(".st-key-excess svg.marks .mark-rect.role-mark path").first.click(force=True)
+    page.locator(".st-key-excess_neurons canvas").first.wait_for()
+
+
+def test_a_query_is_kept_as_a_list(page: Any, address: str) -> None:
+    go(page, f"{address}/sql?sql=select+*+from+neurons+where+layer+=+1")
+    page.locator(".st-key-keep-answer button").first.click()
+    page.get_by_label("Name of the list").fill("layer-1")
+    page.get_by_label("Name of the list").press("Enter")
+    page.locator(".st-key-keep-button-answer button").click()
+    page.get_by_text("are kept. In a study").wait_for()
+    go(page, f"{address}/lists?list=layer-1")
+    assert page.get_by_text('neurons = "list:layer-1"').first.is_visible()
+    page.locator(".st-key-remove button").click()
+    page.get_by_text("No list has been kept").wait_for()
+
+
+def test_a_text_is_tried(page: Any, address: str) -> None:
+    go(page, f"{address}/neuron?model=demo-1&layer=3&neuron=14")
+    n_before = page.locator(".passage").count()
+    page.get_by_label("Text to try").fill("def f(x):\n    return x")
+    page.get_by_role("button", name="Try it").click()
+    page.get_by_text("Neurons that fire most at").wait_for(timeout=120_000)
+    assert page.locator(".passage").count() == n_before + 1
+
+
 def test_deep_link_opened_cold(page: Any, address: str) -> None:
     go(page, f"{address}/neuron?model=demo-1&layer=3&neuron=14")
     assert title(page) == "demo-1 L3.N14"
@@ -137,7 +167,8 @@ def test_dark_theme(page: Any, address: str) -> None:
 
 @pytest.mark.parametrize("page", [{"width": 1280}, {"width": 700}], indirect=True, ids=["1280", "700"])
 @pytest.mark.parametrize(
-    "path", ["", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "sql"]
+    "path",
+    ["", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "lists", "sql"],
 )
 def test_nothing_is_wider_than_the_window(page: Any, address: str, path: str) -> None:
     go(page, f"{address}/{path}")

@@ -16,7 +16,7 @@ from app.warehouse import connect
 from tests.app.looking import Look, main_text, passages
 from tests.conftest import Ingested
 
-PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "sql")
+PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "lists", "sql")
 UNMEASURED = {"ablation": "demo-experiments", "stages": "demo-experiments", "training": "demo-training"}
 
 
@@ -43,9 +43,10 @@ def test_every_page_shows_everything(look: Look, demo: Path, page: str) -> None:
     at = look(demo, page)
     assert len(at.title) == 1
     told = {info.value for info in at.info}
-    assert all("Choose" in line for line in told), told
+    expected = ("Choose", "No list has been kept")
+    assert all(line.startswith(expected) for line in told), told
     names = {button.key for button in at.download_button}
-    assert page in {"depth", "sql"} or len(names) >= 4
+    assert page in {"depth", "lists", "sql"} or len(names) >= 4
     assert {name.rsplit("-", 1)[1] for name in names if name} <= {"csv", "parquet"}
 
 
@@ -196,6 +197,44 @@ def test_a_cell_lists_its_neurons(look: Look, demo: Path, con: duckdb.DuckDBPyCo
     )
     assert len(listed) == min(n, 1000)
     assert "none" not in set(listed["family"])
+
+
+def test_a_bar_of_the_excess_lists_its_neurons(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    bar = {"is_universal": False, "low": 0.1, "high": 0.2}
+    at = look(demo, "universality", {"excess": {"selection": {"picked": [bar]}}})
+    listed = next(
+        frame.value for frame in at.dataframe if list(frame.value.columns)[3:5] == ["excess_corr", "excess_se"]
+    )
+    (n,) = one(
+        con,
+        "select count(*) from neurons where model = 'demo-1' and not is_universal and not is_dead "
+        "and excess_corr >= 0.1 and excess_corr < 0.2",
+    )
+    assert 0 < len(listed) == min(n, 1000)
+
+
+def test_a_cell_of_the_depth_map_lists_its_neurons_and_a_row_opens_one(
+    look: Look, demo: Path, con: duckdb.DuckDBPyConnection
+) -> None:
+    (other, layer, other_layer, n_best) = one(
+        con,
+        "select other_model, layer, other_layer, n_best from layer_matches where model = 'demo-1' "
+        "order by other_model, n_best desc limit 1",
+    )
+    cell = {f"depth-map-demo-1-{other}": {"selection": {"picked": [{"layer": layer, "other_layer": other_layer}]}}}
+    at = look(demo, "universality", cell)
+    listed = next(frame.value for frame in at.dataframe if "other_neuron" in frame.value)
+    assert len(listed) == min(n_best, 1000)
+    row = {"matched_neurons": {"selection": {"rows": [1], "columns": [], "cells": []}}}
+    opened = look(demo, "universality", cell | row)
+    assert opened.title[0].value.split() == ["demo-1", f"L{layer}.N{listed['neuron'][1]}"]
+
+
+def test_a_click_on_a_partner_opens_it(look: Look, demo: Path) -> None:
+    picked = {"other_model": "demo-2", "other_layer": 1, "other_neuron": 9}
+    clicked = {"partners-chart": {"selection": {"picked": [picked]}}}
+    at = look(demo, "neuron", clicked, model="demo-1", layer="2", neuron="117")
+    assert at.title[0].value.split() == ["demo-2", "L1.N9"]
 
 
 def test_family_sliders_call_the_rule(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:

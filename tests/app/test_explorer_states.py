@@ -14,7 +14,9 @@ import pytest
 from app.opening import opened
 from tests.app.looking import Look, main_text
 
-PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "sql")
+PAGES = (
+    "home", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "lists", "sql",
+)  # fmt: skip
 
 
 def test_no_warehouse(look: Look, tmp_path: Path) -> None:
@@ -44,6 +46,8 @@ def test_built_by_another_version(look: Look, warehouse: Path, page: str) -> Non
     at = look(warehouse, page)
     if page == "sql":
         assert "neurons" in at.selectbox(key="table-marts").options
+    elif page == "lists":
+        assert "No list has been kept" in at.info[0].value
     else:
         assert "neurons build" in at.info[0].value
     assert str(warehouse.parent) not in main_text(at)
@@ -53,7 +57,9 @@ def test_built_by_another_version(look: Look, warehouse: Path, page: str) -> Non
 def test_empty_marts(look: Look, warehouse: Path, emptied: Callable[[Path], None], page: str) -> None:
     emptied(warehouse)
     at = look(warehouse, page)
-    if page != "sql":
+    if page == "lists":
+        assert "No list has been kept" in at.info[0].value
+    elif page != "sql":
         assert "neurons ingest" in at.info[0].value
 
 

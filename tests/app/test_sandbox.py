@@ -16,10 +16,8 @@ from app.errors import QueryCancelled, QueryFailed, QueryRefused, QueryTimeout, 
 from app.functions import allowed_functions
 from app.sandbox import StopButton, parameter_value, run_query
 from app.warehouse import connect, cursor, newest
-from tests.app.sandbox_texts import ATTACKS, QUERIES
+from tests.app.sandbox_texts import ATTACKS, ENDLESS, QUERIES, TRICKS
 from tests.app.small_warehouse import SCHEMA, end_build
-
-ENDLESS = "select count(*) from range(10000000) a, range(10000000) b where a.range * b.range % 7 = 3"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +60,33 @@ def test_attacks_are_refused(con: duckdb.DuckDBPyConnection, warehouse: Path, tm
         message = refusal(con, text)
         assert not set("/\n") & set(message), message
     assert state(tmp_path) | state(warehouse.parent) == before
+
+
+def test_tricks_are_refused_or_not_read(con: duckdb.DuckDBPyConnection, warehouse: Path, tmp_path: Path) -> None:
+    before = state(tmp_path) | state(warehouse.parent)
+    for text in TRICKS:
+        with pytest.raises((QueryRefused, QueryFailed)) as error:
+            run_query(con, text, timeout_s=5)
+        said = str(error.value).partition("\nLINE ")[0]
+        assert str(tmp_path) not in said
+        assert str(warehouse.parent) not in said
+    assert state(tmp_path) | state(warehouse.parent) == before
+    assert con.execute("select count(*) from raw.t").fetchall() == [(1000,)]
+
+
+@pytest.mark.parametrize("text", ENDLESS, ids=lambda text: text[:40])
+def test_what_has_no_end_is_stopped(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("app.warehouse._memory_limit", lambda: 200_000_000)
+    monkeypatch.setattr("app.sandbox.MAX_BYTES", 50_000_000)
+    before = state(warehouse.parent)
+    started = time.monotonic()
+    with connect(warehouse) as con, pytest.raises((QueryRefused, QueryFailed, QueryTimeout)) as error:
+        run_query(con, text, timeout_s=0.5)
+    assert time.monotonic() - started < 10
+    assert str(warehouse.parent) not in str(error.value)
+    assert state(warehouse.parent) == before
 
 
 def test_queries_give_what_duckdb_gives(con: duckdb.DuckDBPyConnection) -> None:
@@ -152,7 +177,7 @@ def test_functions_that_reach_outside_are_not_allowed() -> None:
 def test_time_limit_of_a_query(con: duckdb.DuckDBPyConnection) -> None:
     start = time.monotonic()
     with pytest.raises(QueryTimeout, match=r"0\.3 s.*--timeout"):
-        run_query(con, ENDLESS, timeout_s=0.3)
+        run_query(con, ENDLESS[0], timeout_s=0.3)
     with pytest.raises(QueryTimeout):
         run_query(
             con, "select a.range, b.range from range(10000000) a, range(10000000) b order by random()", timeout_s=0.3
@@ -171,7 +196,7 @@ def test_a_query_can_be_stopped(con: duckdb.DuckDBPyConnection, after_s: float) 
         stop.press()
     started = time.monotonic()
     with pytest.raises(QueryCancelled, match="was stopped"):
-        run_query(con, ENDLESS, timeout_s=60, stop=stop)
+        run_query(con, ENDLESS[0], timeout_s=60, stop=stop)
     assert time.monotonic() - started < 20
     presser.cancel()
     assert run_query(con, "select 1 as a", timeout_s=5).frame.item() == 1
@@ -179,9 +204,9 @@ def test_a_query_can_be_stopped(con: duckdb.DuckDBPyConnection, after_s: float) 
 
 def test_time_limit_of_a_connection(warehouse: Path) -> None:
     with connect(warehouse, timeout_s=0.3) as con, pytest.raises(duckdb.InterruptException):
-        cursor(con).execute(ENDLESS).fetchall()
+        cursor(con).execute(ENDLESS[0]).fetchall()
     with pytest.raises(QueryTimeout, match=r"0\.2 s"):
-        run_query(warehouse, ENDLESS, timeout_s=0.2)
+        run_query(warehouse, ENDLESS[0], timeout_s=0.2)
 
 
 def test_memory_limit(con: duckdb.DuckDBPyConnection) -> None:

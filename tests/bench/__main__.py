@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from ingest.settings import ROOT
-from tests.bench import demo_shape, experiments, large_vocabulary, paper_scale
+from tests.bench import demo_shape, experiments, explorer, large_vocabulary, paper_scale
 
 DOCS = ROOT / "docs"
 TARGETS = {"sketch": 1.3, "refined": 2.5, "profile": 2.5}
@@ -36,8 +36,10 @@ def main() -> None:
         "gpt2_small": lambda folder: paper_scale.run(folder, device=given.device),
         "profiles": lambda folder: large_vocabulary.run(folder, device=given.device),
         "experiments": lambda folder: experiments.run(folder, device=given.device, threads=given.threads),
+        "explorer": lambda folder: explorer.run(given.keep or folder, say=say),
     }
-    parser.add_argument("--part", choices=parts, help="only one part; all without it")
+    parser.add_argument("--part", choices=parts, help="only this one: studies, their profiles, or pages")
+    parser.add_argument("--keep", type=Path, help="folder in which the explorer's large warehouse stays")
     given = parser.parse_args()
     machine = _machine()
     for name in (given.part,) if given.part else parts:
@@ -123,7 +125,27 @@ def table(found: dict[str, Any]) -> str:
             f"GPT2-small's shape, each of its {deletion['n_edits']} layers left out, {experiments.DELETION_TOKENS:,} "
             f"tokens: {deletion['seconds']:.0f} s with the loading, peak {deletion['peak_gib']:.1f} GiB.",
         ]
+    if pages := found.get("explorer"):
+        lines += _pages(pages)
     return "\n".join(lines) + "\n"
+
+
+def _pages(found: dict[str, Any]) -> list[str]:
+    """What the explorer takes."""
+    lines = [
+        "",
+        f"The explorer on {found['n_neurons']:,} neurons with 50 partners per pair ({found['gigabytes']:.1f} GB): the "
+        f"first page of all in {found['opening_s']:.1f} s; queries behind a click, 95th percentile of all, "
+        f"{1000 * found['queries_p95_of_all_s']:.0f} ms (target {1000 * explorer.QUERIES_S:.0f}); memory at its peak "
+        f"{found['peak_gib']:.2f} GiB (target {explorer.MEMORY_GIB:.0f}).",
+        "",
+        f"| page | first run, s (target {explorer.PAINT_S:.0f}) | clicks | queries, median ms | 95% ms |",
+        "|---|---|---|---|---|",
+    ]
+    for page, seconds in found["paint_s"].items():
+        half, most = (format(1000 * found[f"queries_p{q}_s"].get(page, 0.0), ".0f") for q in (50, 95))
+        lines.append(f"| {page} | {seconds:.2f} | {found['clicks'][page]} | {half} | {most} |")
+    return lines
 
 
 def _ratios(ratio: dict[str, float]) -> str:

@@ -26,6 +26,8 @@ CASES: Cases = {
     "an unknown key": (with_experiment(kind="layers", edit=["delete"]), "unknown key .*layers.edit'.*edits"),
     "no neurons": (with_experiment(kind="ablation"), "neurons is missing: write universal"),
     "no name of a neuron": (with_experiment(kind="ablation", neurons=["L1/7"]), "'L1/7' is no neuron.*L2.N117"),
+    "a list that was not kept": (with_experiment(kind="ablation", neurons="list:mine"), "no list mine beside"),
+    "a list outside its folder": (with_experiment(kind="ablation", neurons="list:../x"), "no list of this name"),
     "a model of another study": (with_experiment(kind="lens", models=["z"]), "'z', which is none of"),
     "an entropy neuron that does not exist": (with_experiment(kind="entropy", neurons=["L0.N64"]), "no neuron L0.N64"),
     "a quantile above one": (with_experiment(kind="entropy", quantiles=[0.5, 2]), "quantiles are between 0 and 1"),
