@@ -5,7 +5,7 @@ TORCH_INDEX ?=
 # A worker per core, each with one thread; what a file's tests share is made once.
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-.PHONY: demo app test check lint bench screenshots figures clean
+.PHONY: demo app test check lint bench screenshots clean
 
 demo: .venv/installed
 	@.venv/bin/neurons demo
@@ -33,10 +33,6 @@ bench: .venv/installed
 # Pictures of the explorer on the demo, for docs/; needs Debian's chromium.
 screenshots: .venv/installed
 	.venv/bin/python -m tests.app.screenshots
-
-# The figures of docs/experiments.md, from a warehouse with the demo's experiments and checkpoints; likewise.
-figures: .venv/installed
-	.venv/bin/python -m tests.app.figures
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
