@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ingest.corpus.texts import token_texts
 from ingest.errors import InputError
-from ingest.experiments.controls import Population
+from ingest.experiments.controls import Place, Population
 from ingest.experiments.examples import Examples, balanced, ends_in
 from ingest.experiments.passes import Work
 from ingest.experiments.probing import ProbedNeuron, SuffixProbes
@@ -19,7 +19,7 @@ from ingest.measure.outputs import Writing
 from ingest.recipes.experiment_batches import counted
 from ingest.recipes.experiment_plans import Job, forward_of, plan_of, rows_read
 from ingest.recipes.measuring import Opened
-from ingest.recipes.neuron_sets import Chosen, Marts, Place
+from ingest.recipes.neuron_sets import Chosen, Marts
 from ingest.recipes.subjects import Subject
 from ingest.study_experiments import Probe
 

@@ -31,6 +31,7 @@ from ingest.recipes.experiment_batches import counted
 from ingest.recipes.subjects import load_subject, shared_vocabulary
 from ingest.settings import STUDIES
 from ingest.study import read_study
+from ingest.study_experiments import LayerEdit
 from ingest.subject.locate import locate_all
 from tests.bench import paper_scale
 
@@ -93,7 +94,7 @@ def _ratios(folder: Path, device: str) -> dict[str, dict[str, float]]:
     examples = balanced(ids, is_counted, rows.groups, numbers, has_suffix, context=24, most=500, seed=0)
     probed = [ProbedNeuron("random", k % sites.n_layers, k, 0.0) for k in range(96)]
     one = forwards[0]
-    kinds = ("delete", "swap", "repeat")
+    kinds: tuple[LayerEdit, ...] = ("delete", "swap", "repeat")
     works: dict[str, tuple[int, Callable[[], Work]]] = {
         f"ablation of {_N_NEURONS} neurons": (
             len(sets), lambda: EditedPasses(one, ablations(one, sets, population, ["mean"]))

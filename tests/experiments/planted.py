@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -38,7 +39,7 @@ class Planted:
 def planted_gpt2() -> GPT2LMHeadModel:
     """Two layers with random weights, but for the planted ones."""
     network = small_gpt2(3, width=_WIDTH)
-    stem = network.transformer
+    stem: Any = network.transformer
     # The unembedding does not tell the last two directions apart, so their difference reaches the norm alone.
     stem.wte.weight[:, 15] = stem.wte.weight[:, 14]
     stem.ln_f.weight[15] = stem.ln_f.weight[14]
@@ -70,7 +71,8 @@ def planted_gpt2() -> GPT2LMHeadModel:
 
 
 def _write(network: GPT2LMHeadModel, place: tuple[int, int], entries: dict[int, float]) -> None:
-    weight = network.transformer.h[place[0]].mlp.c_proj.weight
+    stem: Any = network.transformer
+    weight = stem.h[place[0]].mlp.c_proj.weight
     weight[place[1]] = 0.0
     for entry, value in entries.items():
         weight[place[1], entry] = value

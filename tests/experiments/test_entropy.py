@@ -62,8 +62,10 @@ def whole_pass(small: Small, place: tuple[int, int], value: float) -> tuple[Tens
 def scale_by_hand(small: Small, hidden: Tensor) -> Tensor:
     norm: Any = small.network.get_submodule(str(small.sites.final_norm))
     if small.sites.norm == "layer":
-        return (hidden.var(-1, unbiased=False) + norm.eps).sqrt()
-    return (hidden.pow(2).mean(-1) + norm.variance_epsilon).sqrt()
+        squared: Tensor = hidden.var(-1, unbiased=False) + norm.eps
+    else:
+        squared = hidden.pow(2).mean(-1) + norm.variance_epsilon
+    return squared.sqrt()
 
 
 def assert_row_sums(frame: pl.DataFrame, expected: list[dict[str, float]]) -> None:

@@ -50,7 +50,7 @@ def w_out(network: nn.Module, small: Small, layer: int) -> Tensor:
 def test_heads_are_those_of_the_network_itself(small: Small) -> None:
     assert small.sites.heads is not None
     stream, weights, reader = small.forward.clean(IDS).stream, attended(small), AttentionReader(small.forward)
-    outputs: dict[int, Tensor] = {}
+    outputs: dict[int, tuple[Tensor, Any]] = {}
     for layer, path in enumerate(small.sites.heads):
         small.network.get_submodule(path).register_forward_hook(
             lambda _m, args, out, layer=layer: outputs.__setitem__(layer, (args[0], out))
@@ -102,10 +102,12 @@ def value_bias(small: Small, layer: int, head: int, d_head: int) -> Tensor | flo
     if small.name == "gpt2":
         block = network.transformer.h[layer]
         biases = block.ln_1.bias @ block.attn.c_attn.weight + block.attn.c_attn.bias
-        return biases.detach().unflatten(0, (3, -1, d_head))[2, head]
+        found: Tensor = biases.detach().unflatten(0, (3, -1, d_head))[2, head]
+        return found
     block = network.gpt_neox.layers[layer]
     biases = block.attention.query_key_value(block.input_layernorm.bias)
-    return biases.detach().unflatten(0, (-1, 3, d_head))[head, 2]
+    rotated: Tensor = biases.detach().unflatten(0, (-1, 3, d_head))[head, 2]
+    return rotated
 
 
 @pytest.mark.parametrize("number", [0, 1])

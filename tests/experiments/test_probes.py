@@ -61,7 +61,7 @@ def test_words_end_where_their_text_does() -> None:
     for row, found in zip(ids, zip(*ends.values(), strict=True), strict=True):
         starts = np.cumsum([0, *(len(texts[i]) for i in row)])
         text = "".join(texts[i] for i in row)
-        expected = {"pieces": set(), "whole": set()}
+        expected: dict[str, set[int]] = {"pieces": set(), "whole": set()}
         for word in re.finditer(r"[a-z]+", text):
             first = next(k for k in range(14) if starts[k] <= word.start() < starts[k + 1])
             last = next(k for k in range(14) if starts[k] < word.end() <= starts[k + 1])
@@ -115,7 +115,7 @@ def test_activations_are_those_at_the_examples(small: Small, probes: tuple[Suffi
     kept: dict[int, Any] = {}
     hooks = [
         small.network.get_submodule(small.sites.post[layer]).register_forward_pre_hook(
-            lambda _module, args, layer=layer: kept.__setitem__(layer, args[0])  # type: ignore[misc]
+            lambda _module, args, layer=layer: kept.__setitem__(layer, args[0])
         )
         for layer in (0, 2)
     ]

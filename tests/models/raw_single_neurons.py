@@ -57,6 +57,7 @@ def responded(seed: int) -> Responded:
     made.values.append(clean)
     for place in PLACES:
         total = {name: 0.2 * rng.normal(1.0, 1.0, size=shape) for name in QUANTITIES}
+        edits: list[tuple[str, float, float | None, str | None]]
         edits = [(kind, value, quantile, None) for kind, value, quantile in SETTINGS]
         edits += [("mean", 0.5, None, frozen) for frozen in FROZEN]
         for kind, value, quantile, frozen in edits:

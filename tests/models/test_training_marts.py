@@ -96,7 +96,7 @@ def test_persistence(built: Built, con: Con, excess_of: Of, seed: str, step: int
     assert row["pct_floor"] == share(drawn, len(before))
     alive = [i for i in members(scope) if i in ALIVE]
     ranks = [v[alive].argsort().argsort().astype(float) for v in values]
-    assert row["excess_rank_corr"] == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    assert row["excess_rank_corr"] == pytest.approx(np.corrcoef(np.stack(ranks))[0, 1])
     # The interval: both steps without the same group of documents.
     parts = [np.nan_to_num(errors(seeds_at(facts, s), f"{seed}@{s}").influence) for s in (step, step + 1)]
     shares = []
