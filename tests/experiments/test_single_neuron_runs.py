@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from tests.conftest import Ingested
@@ -50,17 +50,14 @@ def test_entropy_neurons_are_those_of_the_role_beside_neurons_of_their_norm(
     role = "select layer, neuron from marts.neuron_roles where model = 'demo-1' and role = 'entropy' and passes"
     asked = neurons(warehouse, "asked")
     assert asked == set(rows(trained.warehouse, role).rows())
-    norms = rows(trained.warehouse, "select layer, neuron, w_out_norm from marts.neurons where model = 'demo-1'")
-    near = rows(warehouse, "from raw.entropy_neurons where control = 'norm'")
+    query = "select layer, neuron, w_out_norm from marts.neurons where model = 'demo-1' and not is_dead"
+    norms = {(layer, neuron): math.log(norm) for layer, neuron, norm in rows(trained.warehouse, query).rows()}
+    near = rows(warehouse, "select layer, asked_neuron, neuron from raw.entropy_neurons where control = 'norm'").rows()
     assert len(near) == 2 * len(asked)
-    for layer, neuron in asked:
-        own = norms.filter(layer=layer, neuron=neuron)["w_out_norm"][0]
-        others = norms.filter(pl.col("layer") == layer, ~pl.struct("layer", "neuron").is_in(
-            [{"layer": k, "neuron": n} for k, n in asked]))  # fmt: skip
-        distance = (others["w_out_norm"].log() - float(pl.Series([own]).log()[0])).abs()
-        expected = others.with_columns(distance=distance).sort("distance")["neuron"][:2].to_list()
-        found = near.filter(layer=layer, asked_neuron=neuron)["neuron"].to_list()
-        assert sorted(found) == sorted(expected)
+    for place in asked:
+        others = sorted((abs(norms[k] - norms[place]), k) for k in norms if k[0] == place[0] and k not in asked)
+        found = {(layer, neuron) for layer, of, neuron in near if (layer, of) == place}
+        assert found == {k for _, k in others[:2]}
     last = rows(trained.warehouse, "select max(layer) as layer from marts.neurons")["layer"][0]
     for control, n in (("random", 3), ("frequency", 2)):
         drawn = neurons(warehouse, control)
