@@ -18,6 +18,7 @@ from app.places import Place, typed
 
 NEURON_PAGE = "views/neuron.py"
 _NEURON_COLUMNS = ("model", "layer", "neuron")
+_OPENED = "neurons-opened"
 
 
 @contextmanager
@@ -56,7 +57,7 @@ def table(frame: pl.DataFrame, name: str, *, opens: bool = False, height: int | 
     config = {column: columns.get(column) or _column(column, frame[column].dtype, helps) for column in frame.columns}
     event: Any = st.dataframe(
         frame,
-        key=name,
+        key=_fresh(name) if opens else name,
         hide_index=True,
         column_config=config,
         height=height or "auto",
@@ -106,16 +107,23 @@ def chart(drawn: Any, key: str) -> None:
     st.altair_chart(drawn, key=key, width="stretch")
 
 
-def clickable(drawn: Any, key: str) -> dict[str, Any] | None:
-    """A chart with a selection named `picked`; returns the fields of what was clicked, None before."""
-    event: Any = st.altair_chart(drawn, key=key, width="stretch", on_select="rerun", selection_mode="picked")
+def clickable(drawn: Any, key: str, *, opens: bool = False) -> dict[str, Any] | None:
+    """A chart with a selection named `picked`; returns the fields of what was clicked, None before.
+
+    Args:
+        drawn: the chart.
+        key: of the chart on its page.
+        opens: whether a neuron is opened then.
+    """
+    shown_as = _fresh(key) if opens else key
+    event: Any = st.altair_chart(drawn, key=shown_as, width="stretch", on_select="rerun", selection_mode="picked")
     picked = event["selection"].get("picked")
     return dict(picked[0]) if picked else None
 
 
 def open_clicked(drawn: Any, key: str) -> None:
     """A chart of neurons with a selection named `picked`: a click opens the neuron."""
-    picked = clickable(drawn, key)
+    picked = clickable(drawn, key, opens=True)
     if picked:
         open_neuron(place_of(picked))
 
@@ -127,7 +135,14 @@ def place_of(row: dict[str, Any]) -> Place:
 
 def open_neuron(place: Place) -> None:
     """Goes to a neuron's page."""
+    st.session_state[_OPENED] = st.session_state.get(_OPENED, 0) + 1
     st.switch_page(NEURON_PAGE, query_params=place.address)
+
+
+def _fresh(key: str) -> str:
+    """A key that is another one after a neuron was opened: what was clicked before must not be clicked again."""
+    n = st.session_state.get(_OPENED, 0)
+    return f"{key}-{n}" if n else key
 
 
 def jump_box(model: str) -> None:

@@ -26,7 +26,7 @@ def partners(place: Place) -> None:
     named = alive.with_columns(pl.format("L{}.N{}", "other_layer", "other_neuron").alias("partner"))
     left, right = st.columns([2, 3], gap="large")
     with left:
-        picked = clickable(partners_chart(named), "partners-chart")
+        picked = clickable(partners_chart(named), "partners-chart", opens=True)
         if picked:
             open_neuron(Place(picked["other_model"], int(picked["other_layer"]), int(picked["other_neuron"])))
     with right:

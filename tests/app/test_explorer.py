@@ -237,6 +237,14 @@ def test_a_click_on_a_partner_opens_it(look: Look, demo: Path) -> None:
     assert at.title[0].value.split() == ["demo-2", "L1.N9"]
 
 
+def test_a_click_on_a_near_neuron_opens_it_once(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    row = {"nearest": {"selection": {"rows": [0], "columns": [], "cells": []}}}
+    at = look(demo, "neuron", None, model="demo-1", layer="2", neuron="117")
+    nearest = next(frame.value for frame in at.dataframe if "cosine" in frame.value).iloc[0]
+    at = look(demo, "neuron", row, model="demo-1", layer="2", neuron="117")
+    assert at.title[0].value.split() == ["demo-1", f"L{nearest['layer']}.N{nearest['neuron']}"]
+
+
 def test_family_sliders_call_the_rule(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
     at = look(demo, "families")
     assert not at.code
