@@ -87,7 +87,7 @@ def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:
     assert (study.device.name, study.device.dtype) == ("auto", "float32")
     measure = study.measure
     assert (measure.sites, measure.floors, measure.validation, study.pairs.depth_window) == (["mlp"], [], [], None)
-    assert (measure.sketch.buckets, measure.pilot.tokens, measure.pilot.candidates) == (16_384, 65_536, 40)
+    assert (measure.sketch.buckets, measure.pilot.tokens, measure.pilot.candidates) == (16_384, 65_536, 64)
 
 
 def test_a_study_without_corpus_is_one(tmp_path: Path) -> None:

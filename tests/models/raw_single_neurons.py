@@ -52,7 +52,7 @@ def responded(seed: int) -> Responded:
     """Random responses; a neuron does nothing, and direct effects are some part of total ones."""
     rng = np.random.default_rng(seed)
     shape = (N_SEQUENCES, PER_SEQUENCE)
-    clean = {name: rng.gamma(3.0, size=shape) for name in QUANTITIES}
+    clean = {name: _unit(name) * rng.gamma(3.0, size=shape) for name in QUANTITIES}
     made = Responded([{"layer": None, "neuron": None, "kind": "none", "value": None, "quantile": None, "frozen": None}])
     made.values.append(clean)
     for place in PLACES:
@@ -68,8 +68,14 @@ def responded(seed: int) -> Responded:
                  "frozen": frozen}
             )  # fmt: skip
             noise = 0.01 * rng.normal(size=shape)
-            made.values.append({name: clean[name] + size * (total[name] + value + noise) for name in QUANTITIES})
+            changed = {name: _unit(name) * size * (total[name] + value + noise) for name in QUANTITIES}
+            made.values.append({name: clean[name] + changed[name] for name in QUANTITIES})
     return made
+
+
+def _unit(quantity: str) -> float:
+    """A reciprocal rank is 1 at most."""
+    return 0.025 if quantity == "reciprocal_rank" else 1.0
 
 
 def turned(seed: int) -> list[dict[str, Array]]:
