@@ -59,4 +59,4 @@ listed as (
 )
 
 select * from listed
-order by model, layer, neuron, kind desc, setting
+order by model asc, layer asc, neuron asc, kind desc, setting asc

@@ -27,9 +27,9 @@ mediation as (
     where
         mediation.frozen = 'frequency'
         and mediation.quantity = 'frequency_kl'
-        and ($model::varchar is null or mediation.model = $model::varchar)
 )
 
 select * from mediation
+where $model::varchar is null or model = $model::varchar
 order by abs(total_effect) desc, model asc, layer asc, neuron asc
 limit coalesce($n::integer, 20)

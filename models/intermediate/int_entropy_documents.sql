@@ -25,10 +25,10 @@ documents as (
         sums.edit,
         sequences.document,
         sum(sums.n)::bigint as n,
-    {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
-    sum(sums.{{ quantity }} order by sums.sequence) as {{ quantity }},
-    sum(sums.{{ quantity }} - clean.{{ quantity }} order by sums.sequence) as delta_{{ quantity }},
-    {% endfor %}
+        {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
+        sum(sums.{{ quantity }} order by sums.sequence) as {{ quantity }},
+        sum(sums.{{ quantity }} - clean.{{ quantity }} order by sums.sequence) as delta_{{ quantity }},
+        {% endfor %}
         sum(sums.absolute_loss order by sums.sequence) as absolute_loss
     from sums
     inner join experiments

@@ -33,7 +33,10 @@ errors as (
         documents.edit,
     {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
     sqrt(
-        sum((documents.delta_{{ quantity }} - means.delta_{{ quantity }} * documents.n) ** 2 order by documents.document)
+        sum(
+            (documents.delta_{{ quantity }} - means.delta_{{ quantity }} * documents.n) ** 2
+            order by documents.document
+        )
         * count(*) / nullif(count(*) - 1, 0)
     ) / sum(documents.n) as delta_{{ quantity }}_se
     {{- ',' if not loop.last }}
@@ -56,7 +59,9 @@ effects as (
         edits.quantile,
         edits.frozen,
         means.*,
-        errors.* exclude (run, model, edit)
+    {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
+    errors.delta_{{ quantity }}_se{{ ',' if not loop.last }}
+    {% endfor %}
     from edits
     inner join means
         on

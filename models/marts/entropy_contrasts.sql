@@ -59,7 +59,7 @@ compared as (
             and asked.model = controls.model
             and (
                 controls.control = 'random'
-                or (controls.layer = asked.layer and controls.asked_neuron = asked.neuron)
+                or (asked.layer = controls.layer and asked.neuron = controls.asked_neuron)
             )
     inner join sweeps as others
         on
@@ -76,4 +76,5 @@ compared as (
 )
 
 select * from compared
-order by model, neurons, layer, neuron, kind desc, setting, control, quantity
+order by
+    model asc, neurons asc, layer asc, neuron asc, kind desc, setting asc, control asc, quantity asc

@@ -46,4 +46,4 @@ mediation as (
 )
 
 select * from mediation
-order by model, neurons, layer, neuron, frozen desc, quantity
+order by model asc, neurons asc, layer asc, neuron asc, frozen desc, quantity asc

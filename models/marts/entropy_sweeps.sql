@@ -20,11 +20,11 @@ sweeps as (
         effects.value,
         effects.n_positions,
         effects.n_documents,
-    {% for quantity in ['scale', 'entropy', 'loss', 'reciprocal_rank'] %}
-    effects.{{ quantity }},
-    effects.delta_{{ quantity }},
-    effects.delta_{{ quantity }}_se,
-    {% endfor %}
+        {% for quantity in ['scale', 'entropy', 'loss', 'reciprocal_rank'] %}
+        effects.{{ quantity }},
+        effects.delta_{{ quantity }},
+        effects.delta_{{ quantity }}_se,
+        {% endfor %}
         neurons.w_out_norm,
         neurons.is_asked,
         neurons.is_norm_control,
@@ -41,4 +41,4 @@ sweeps as (
 )
 
 select * from sweeps
-order by model, neurons, layer, neuron, kind desc, setting
+order by model asc, neurons asc, layer asc, neuron asc, kind desc, setting asc
