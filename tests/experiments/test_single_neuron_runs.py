@@ -99,6 +99,7 @@ def test_paths_are_from_the_strongest_attention_neurons_to_their_heads(
     assert len(heads) == 16
 
 
+@pytest.mark.slow
 def test_a_killed_experiment_ends_in_the_same_rows(ran: tuple[Path, Path], trained: Ingested, tmp_path: Path) -> None:
     undisturbed, study = ran
     warehouse = trained.copied(tmp_path / "warehouse")

@@ -196,7 +196,7 @@ def test_matched_neurons_stand_beside_random_pairs(con: duckdb.DuckDBPyConnectio
         (r["model"], r["layer"], r["neuron"])
         for r in records(con, "from marts.neuron_universality where comparison = 'seeds' and is_universal")
     }
-    found = records(con, "from marts.functional_universality")
+    found = records(con, "from marts.functional_universality where run = $run", run=RUN)
     assert {row["is_universal"] for row in found} == {True, False}
     for row in found:
         mine = [

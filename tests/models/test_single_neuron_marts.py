@@ -85,7 +85,7 @@ def test_mediation_is_one_less_the_ratio_of_document_means(con: Con, frozen: str
         low, high = np.quantile(draws, [0.025, 0.975])
         assert row[f"{name}_low"] == pytest.approx(low, abs=0.2 * (high - low))
         assert row[f"{name}_high"] == pytest.approx(high, abs=0.2 * (high - low))
-    assert (row["is_last_layer"], row["is_asked"]) == (False, True)
+    assert (row["is_last_layer"], row["is_asked"]) == (True, True)
 
 
 def test_nothing_mediates_no_effect(con: Con) -> None:

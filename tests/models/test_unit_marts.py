@@ -45,6 +45,6 @@ def test_matches_are_sorted_by_correlation(built: Built, con: duckdb.DuckDBPyCon
 
 
 def test_neurons_come_from_the_later_run_all_the_same(con: duckdb.DuckDBPyConnection) -> None:
-    runs = "select distinct run from marts.neuron_partners where relation = 'seed'"
+    runs = "select distinct run from marts.neuron_partners where relation = 'seed' and model = 'a'"
     assert [row["run"] for row in records(con, runs)] == ["second"]
     assert [row["run"] for row in records(con, "select distinct run from marts.unit_matches")] == ["first"]
