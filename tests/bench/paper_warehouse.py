@@ -103,7 +103,9 @@ def _repeat(con: duckdb.DuckDBPyConnection, table: Table, shape: tuple[int, int]
         ).fetchall()
     ]
     name = ".".join(quoted(part) for part in table)
-    of_neurons, of_layers = "neuron" in columns, "layer" in columns and "model" in columns
+    of_layers = {"model", "layer"} <= {*columns}
+    # Tables of pairs of checkpoints name neurons without one model: they stay as they are.
+    of_neurons = of_layers and "neuron" in columns
     factor = 1 if of_neurons else wider if of_layers else wider * deeper
     chosen = ", ".join(_column(each, factor, shape) for each in columns)
     copies = f"range({deeper if of_layers else 1}) d(i), range({wider if of_neurons else 1}) w(j)"
