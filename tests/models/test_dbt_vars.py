@@ -53,7 +53,8 @@ def test_vars_decide(built: Built, changed: tuple[Path, Path]) -> None:
         thresholds = records(con, "select distinct threshold from marts.universality_curve order by threshold")
         assert [row["threshold"] for row in thresholds] == VARS["curve_thresholds"]
         comparisons = records(con, "select distinct comparison from marts.neuron_universality")
-        assert {row["comparison"] for row in comparisons} == {"seeds", "seeds@second", "steps"}
+        expected = {"seeds", "seeds@second", "seeds@training", "steps", "steps@training"}
+        assert {row["comparison"] for row in comparisons} == expected
         assert {row["run"] for row in records(con, "select distinct run from marts.universality")} == {"first", "steps"}
         assert not records(con, "from marts.neurons where model in ('d', 'w')")
         text = built.facts["first"].pre["b"]["text"]
