@@ -49,16 +49,25 @@ class _HeadsReached(Exception):
 
 
 @contextmanager
-def _intercepted(network: Any, attend: Callable[..., tuple[Tensor, Tensor]]) -> Iterator[None]:
-    """Let every attention module of a network call a function in the place of its own arithmetic."""
+def attention_by(network: Any, implementation: str) -> Iterator[None]:
+    """Attention done in another of the ways that the network knows; by plain products ("eager") it has weights."""
     before = network.config._attn_implementation
-    AttentionInterface.register(_NAME, attend)
-    AttentionMaskInterface.register(_NAME, eager_mask)
-    network.config._attn_implementation = _NAME
+    network.config._attn_implementation = implementation
     try:
         yield
     finally:
         network.config._attn_implementation = before
+
+
+@contextmanager
+def _intercepted(network: Any, attend: Callable[..., tuple[Tensor, Tensor]]) -> Iterator[None]:
+    """Let every attention module of a network call a function in the place of its own arithmetic."""
+    AttentionInterface.register(_NAME, attend)
+    AttentionMaskInterface.register(_NAME, eager_mask)
+    try:
+        with attention_by(network, _NAME):
+            yield
+    finally:
         del AttentionInterface._global_mapping[_NAME], AttentionMaskInterface._global_mapping[_NAME]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +35,18 @@ class Population:
     mean: NDArray[np.float64]
     energy: NDArray[np.float64]
     is_dead: NDArray[np.bool_]
+
+    @property
+    def known(self) -> tuple[NDArray[np.float64], ...]:
+        """What an experiment's results depend on."""
+        return self.mean, self.energy
+
+    def others(self, asked: Iterable[Place]) -> NDArray[np.bool_]:
+        """The living neurons but for some, bool (layers, neurons)."""
+        found = ~self.is_dead
+        for place in asked:
+            found[place] = False
+        return found
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,11 @@ class Batch:
         """Ids of the tokens to be predicted (positions,)."""
         return self.ids.roll(-1, 1)[self.counted]
 
+    @cached_property
+    def n_counted(self) -> NDArray[np.uint16]:
+        """Positions of each row that count (rows,)."""
+        return self.counted.sum(1).cpu().numpy().astype(np.uint16)
+
     def by_row(self, values: Tensor) -> Tensor:
         """Sums over rows of values (positions,), float64 (rows,). The order of addition is fixed on every device."""
         return self._dense(values).sum(1)

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
@@ -20,7 +19,7 @@ from ingest.experiments import edits
 from ingest.experiments.controls import Place, Population
 from ingest.experiments.effects import Batch
 from ingest.experiments.forward import Forward, activations_of
-from ingest.experiments.passes import Frames
+from ingest.experiments.passes import Frames, edit_rows
 from ingest.experiments.responses import FinalNorm, Frequency, Responses, responses
 from ingest.tables import ENTROPY_EDITS, ENTROPY_NEURONS, ENTROPY_SUMS
 
@@ -121,7 +120,7 @@ class EntropyPasses:
                 logits = self._forward.edited(pass_, edit.layer)
             hold = clean.along if edit.frozen == "frequency" else None
             sums.append(_sums(batch, clean, responses(logits, batch, self._frequency, hold), scales[-1]))
-        self._frames.append(_rows(batch, sums))
+        self._frames.append(edit_rows(batch, sums))
 
     def _on(self, edit: Fixed, scale: Tensor) -> AbstractContextManager[object]:
         network, sites = self._forward.network, self._forward.sites
@@ -143,19 +142,6 @@ def _sums(batch: Batch, clean: Responses, edited: Responses, scale: Tensor) -> d
     found["absolute_loss"] = batch.by_row((edited.loss - clean.loss).abs())
     found["scale"] = batch.by_row(scale[..., 0][batch.counted])
     return {name: values.cpu() for name, values in found.items()}
-
-
-def _rows(batch: Batch, sums: list[dict[str, Tensor]]) -> pl.DataFrame:
-    n_edits, n_rows = len(sums), len(batch.numbers)
-    n = batch.counted.sum(1).cpu().numpy().astype(np.uint16)
-    return pl.DataFrame(
-        {
-            "edit": np.repeat(np.arange(n_edits, dtype=np.uint32), n_rows),
-            "sequence": np.tile(batch.numbers.astype(np.uint32), n_edits),
-            "n": np.tile(n, n_edits),
-            **{name: torch.stack([of_edit[name] for of_edit in sums]).flatten().numpy() for name in sums[0]},
-        }
-    )
 
 
 def fixed_neurons(

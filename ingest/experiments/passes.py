@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import polars as pl
+import polars.selectors as cs
 import torch
 from torch import Tensor
 
@@ -107,22 +108,13 @@ class EditedPasses:
         return {name: values.cpu() for name, values in sums.items()}
 
     def _rows(self, batch: Batch, sums: list[dict[str, Tensor]]) -> pl.DataFrame:
-        n_edits, n_rows = len(sums), len(batch.numbers)
-        values = {name: torch.stack([of_edit[name] for of_edit in sums]).flatten(0, 1).numpy() for name in sums[0]}
-        losses = values.pop("class_loss", None)
-        n = batch.counted.sum(1).cpu().numpy()
-        frame = pl.DataFrame(
-            {
-                "edit": np.repeat(np.arange(n_edits, dtype=np.uint32), n_rows),
-                "sequence": np.tile(batch.numbers.astype(np.uint32), n_edits),
-                "n": np.tile(n.astype(np.uint16), n_edits),
-                **{k: v.astype(np.uint16) if k.startswith("n_") else v for k, v in values.items()},
-            }
-        )
-        if losses is None:
+        by_class = [of_edit.pop("class_loss") for of_edit in sums if "class_loss" in of_edit]
+        frame = edit_rows(batch, sums).with_columns(cs.starts_with("n_").cast(pl.UInt16))
+        if not by_class:
             return frame
+        losses = torch.cat(by_class).numpy()
         counts = batch.by_feature(torch.ones_like(batch.targets)).cpu().numpy().astype(np.uint16)
-        lists = {"class_loss": _lists(losses.astype(np.float32)), "class_n": _lists(np.tile(counts, (n_edits, 1)))}
+        lists = {"class_loss": _lists(losses.astype(np.float32)), "class_n": _lists(np.tile(counts, (len(sums), 1)))}
         of_clean = pl.when(pl.col("edit") == 0).then("class_n")
         return frame.with_columns(**lists).with_columns(of_clean.alias("class_n"))
 
@@ -131,6 +123,23 @@ class EditedPasses:
         frame = pl.concat(self._frames).with_columns(model=pl.lit(self._forward.name))
         self._frames = []
         return [(EDIT_SUMS.name, frame)]
+
+
+def edit_rows(batch: Batch, sums: Sequence[Mapping[str, Tensor]]) -> pl.DataFrame:
+    """A row per edit and token row.
+
+    Args:
+        batch: the token rows.
+        sums: of every edit in the order of their numbers, named sums (rows,) on the CPU.
+    """
+    return pl.DataFrame(
+        {
+            "edit": np.repeat(np.arange(len(sums), dtype=np.uint32), len(batch.numbers)),
+            "sequence": np.tile(batch.numbers.astype(np.uint32), len(sums)),
+            "n": np.tile(batch.n_counted, len(sums)),
+            **{name: torch.cat([of_edit[name] for of_edit in sums]).numpy() for name in sums[0]},
+        }
+    )
 
 
 def _lists(values: np.ndarray) -> pl.Series:

@@ -119,13 +119,12 @@ class PathAblations:
             )
 
     def _keep_values(self, batch: Batch, layer: int, heads: HeadsSeen, bias: Tensor) -> None:
-        n = batch.counted.sum(1).cpu().numpy().astype(np.uint16)
         for head in range(heads.query.shape[1]):
             of = head // heads.shared
             norms = self._attention.written(layer, head, heads.value[:, of] - bias[of]).norm(dim=-1)
             columns = {
                 "sequence": batch.numbers.astype(np.uint32),
-                "n": n,
+                "n": batch.n_counted,
                 "attention": batch.by_row(heads.weights[:, head, :, 0][batch.counted]).cpu().numpy(),
                 "bos_norm": norms[:, 0].cpu().numpy(),
                 "other_norm": batch.by_row(norms[batch.counted]).cpu().numpy(),

@@ -17,6 +17,7 @@ from ingest.experiments.edits import norm_scale
 from ingest.experiments.effects import Batch, counted_logits
 from ingest.experiments.forward import Forward
 from ingest.measure.outputs import log_frequency
+from ingest.subject.sites import Sites
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,17 @@ def responses(logits: Tensor, batch: Batch, frequency: Frequency, hold: Tensor |
     return Responses(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
+def final_norm_of(name: str, sites: Sites) -> str:
+    """Path of the norm in front of a model's unembedding.
+
+    Raises:
+        InputError: if it has none.
+    """
+    if sites.final_norm is None:
+        raise InputError(f"model {name} has no norm in front of its unembedding: nothing mediates entropy")
+    return sites.final_norm
+
+
 class FinalNorm:
     """The norm in front of the unembedding, and how large what enters it is."""
 
@@ -86,10 +98,7 @@ class FinalNorm:
         Raises:
             InputError: if it has none.
         """
-        path = forward.sites.final_norm
-        if path is None:
-            raise InputError(f"model {forward.name} has no norm in front of its unembedding: nothing mediates entropy")
-        self._norm = forward.network.get_submodule(path)
+        self._norm = forward.network.get_submodule(final_norm_of(forward.name, forward.sites))
         self._is_centred = forward.sites.norm == "layer"
 
     def scale(self, hidden: Tensor) -> Tensor:

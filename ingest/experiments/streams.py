@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ingest.errors import InputError
+from ingest.experiments.attention import attention_by
 from ingest.experiments.effects import Batch
 from ingest.experiments.forward import Forward
 from ingest.experiments.passes import Edit, EditedPasses, Frames, Work
@@ -19,17 +20,6 @@ from ingest.experiments.words import WordPieces
 from ingest.tables import ATTENTION_SUMS, STREAM_SUMS, SUBWORD_SUMS
 
 _OFFSETS = 5
-
-
-@contextmanager
-def eager_attention(network: Any) -> Iterator[None]:
-    """Attention by plain products, which has its weights to show."""
-    before = network.config._attn_implementation
-    network.config._attn_implementation = "eager"
-    try:
-        yield
-    finally:
-        network.config._attn_implementation = before
 
 
 class LensPasses:
@@ -106,13 +96,12 @@ class Streams:
                     hooks.append((sites.heads[layer].rpartition(".")[0], attention_of(layer)))
                 for path, hook in hooks:
                     stack.callback(module(path).register_forward_hook(hook).remove)
-            stack.enter_context(eager_attention(self._forward.network))
+            stack.enter_context(attention_by(self._forward.network, "eager"))
             self._forward.network(input_ids=batch.ids, use_cache=False)
-        n = batch.counted.sum(1).cpu().numpy().astype(np.uint16)
         for layer in range(sites.n_layers):
             base = {"sequence": batch.numbers.astype(np.uint32)}
             columns = {name: values.cpu().numpy() for (name, of), values in norms.items() if of == layer}
-            self._keep(STREAM_SUMS.name, layer, base | {"n": n} | columns)
+            self._keep(STREAM_SUMS.name, layer, base | {"n": batch.n_counted} | columns)
             if layer in attention:
                 near = batch.counted[:, _OFFSETS + 1 :].sum(1)
                 self._keep(ATTENTION_SUMS.name, layer, _of_heads(batch, near, attention[layer]))

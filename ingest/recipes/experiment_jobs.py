@@ -95,7 +95,7 @@ def _ablation(opened: Opened, experiment: Ablation, subject: Subject, marts: Mar
             energy=experiment.matched_per_layer,
             seed=experiment.seed,
         )
-    content = content_hash(sets_hash(sets), population)
+    content = content_hash(sets_hash(sets), *population.known)
     plan, numbers = plan_of(opened, experiment, [subject], chosen, content)
 
     def work() -> Work:
@@ -114,7 +114,8 @@ def _pairs(opened: Opened, experiment: Pairs, subjects: tuple[Subject, Subject],
         chosen.append(found)
         partners = marts.partners(subjects[side].identity.name, subjects[1 - side].identity.name)
         pairs += _matched(side, found.neurons, partners, populations[1 - side], experiment)
-    content = content_hash(json.dumps([[p.model, p.neuron, p.other, p.control] for p in pairs]), *populations)
+    known = [values for population in populations for values in population.known]
+    content = content_hash(json.dumps([[p.model, p.neuron, p.other, p.control] for p in pairs]), *known)
     later = max(chosen, key=lambda of: of.first_group)
     plan, numbers = plan_of(opened, experiment, list(subjects), later, content)
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from ingest.corpus.store import TokenRows
 from ingest.errors import InputError
-from ingest.experiments.controls import Population
 from ingest.experiments.forward import Forward
 from ingest.experiments.passes import Frames, Work
 from ingest.recipes.measuring import Opened
@@ -62,11 +61,11 @@ def fingerprint_of(opened: Opened) -> str:
     return opened.rows.manifest.fingerprint
 
 
-def content_hash(content: str, *populations: Population) -> str:
-    """sha256 of what is done, and of what is known of the neurons that it is done to."""
+def content_hash(content: str, *known: NDArray[np.float64 | np.bool_]) -> str:
+    """sha256 of what is done, and of what is known of the neurons or tokens that it is done to."""
     digest = hashlib.sha256(content.encode())
-    for population in populations:
-        digest.update(population.mean.tobytes() + population.energy.tobytes())
+    for values in known:
+        digest.update(values.tobytes())
     return digest.hexdigest()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 
 import numpy as np
@@ -17,7 +16,7 @@ from ingest.experiments.passes import Work
 from ingest.experiments.probing import ProbedNeuron, SuffixProbes
 from ingest.measure.outputs import Writing
 from ingest.recipes.experiment_batches import counted
-from ingest.recipes.experiment_plans import Job, forward_of, plan_of, rows_read
+from ingest.recipes.experiment_plans import Job, content_hash, forward_of, plan_of, rows_read
 from ingest.recipes.measuring import Opened
 from ingest.recipes.neuron_sets import Chosen, Marts
 from ingest.recipes.subjects import Subject
@@ -58,7 +57,7 @@ def probe_job(opened: Opened, experiment: Probe, subject: Subject, marts: Marts)
     neurons = probed_neurons(subject.writing, marts.population(subject), roles, has_suffix, experiment)
     examples = _examples(opened, experiment, has_suffix)
     content = json.dumps([[n.kind, n.layer, n.neuron] for n in neurons])
-    digest = hashlib.sha256(content.encode() + has_suffix.tobytes()).hexdigest()
+    digest = content_hash(content, has_suffix)
     plan, numbers = plan_of(opened, experiment, [subject], Chosen([], "weights", 0), digest)
 
     def work() -> Work:

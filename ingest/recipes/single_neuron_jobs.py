@@ -15,7 +15,7 @@ from ingest.experiments.controls import Place, Population, nearest
 from ingest.experiments.entropy import EntropyNeuron, EntropyPasses, fixed_neurons, own_quantiles
 from ingest.experiments.passes import Work
 from ingest.experiments.paths import HeadPath, PathAblations
-from ingest.experiments.responses import Frequency
+from ingest.experiments.responses import Frequency, final_norm_of
 from ingest.recipes.experiment_batches import batches, token_counts
 from ingest.recipes.experiment_plans import Job, content_hash, fingerprint_of, forward_of, plan_of
 from ingest.recipes.measuring import Opened
@@ -37,14 +37,11 @@ def entropy_job(opened: Opened, experiment: Entropy, subject: Subject, marts: Ma
     """
     rows = opened.rows
     assert rows is not None
-    if subject.sites.final_norm is None:
-        raise InputError(
-            f"model {subject.identity.name} has no norm in front of its unembedding: no entropy experiment"
-        )
+    final_norm_of(subject.identity.name, subject.sites)
     population = marts.population(subject)
     chosen = marts.choose(experiment.neurons, subject, fingerprint_of(opened))
     neurons = _with_controls(chosen.neurons, experiment, population, marts.properties(subject), subject)
-    content = content_hash(json.dumps([asdict(neuron) for neuron in neurons]), population)
+    content = content_hash(json.dumps([asdict(neuron) for neuron in neurons]), *population.known)
     plan, numbers = plan_of(opened, experiment, [subject], chosen, content)
 
     def work() -> Work:
@@ -69,9 +66,7 @@ def _with_controls(
     """The asked neurons, then those of their norm, random ones, and those that write along the log frequency."""
     shape = population.is_dead.shape
     norms = properties["w_out_norm"].to_numpy().reshape(shape)
-    others = ~population.is_dead
-    for place in asked:
-        others[place] = False
+    others = population.others(asked)
     found = [(place, "asked", place[1]) for place in asked]
     found += [(near, "norm", place[1]) for place in asked for near in nearest(place, norms, others, experiment.matched)]
     late = properties.filter(pl.Series(others.flatten()), pl.col("layer") >= subject.sites.n_layers - _LAST_LAYERS)
@@ -115,9 +110,7 @@ def _paths(
     met: Iterable[tuple[int, int, int, int]], matched: int, population: Population, asked: set[Place]
 ) -> list[HeadPath]:
     """Each neuron's paths, and those of neurons of its layer that write as much energy to the same head."""
-    others = ~population.is_dead
-    for place in asked:
-        others[place] = False
+    others = population.others(asked)
     paths = []
     for layer, neuron, head_layer, head in met:
         paths.append(HeadPath(layer, neuron, head_layer, head, "asked", neuron, 0))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from ingest.tables.columns import LAYER, MODEL, OTHER, OTHER_LAYER, RUN, Column, Table
+from ingest.tables.columns import COUNTED, EDIT, LAYER, MODEL, OTHER, OTHER_LAYER, RUN, SEQUENCE, Column, Table
 
-_EDIT = Column("edit", "uinteger not null", "number of the edit within the run and model; 0 is the clean pass")
 _SET = Column("neuron_set", "uinteger not null", "number of the set within the run, 0 the asked one of the whole model")
-_SEQUENCE = Column("sequence", "uinteger not null", "number of the token row in the corpus, from 0")
-_COUNTED = "positions that count: token and next token are text or newline, neither BOS, EOS nor padding"
 
 EXPERIMENTS = Table(
     "experiments",
@@ -38,7 +35,7 @@ EXPERIMENT_SEQUENCES = Table(
     ("run", "sequence"),
     (
         RUN,
-        _SEQUENCE,
+        SEQUENCE,
         Column("document", "integer not null", "document at the row's middle, which a bootstrap draws; -1: none there"),
         Column("doc_group", "usmallint not null", "group of documents, 0 to 15"),
         Column("path", "varchar not null", "the document's path"),
@@ -80,7 +77,7 @@ EDITS = Table(
     (
         RUN,
         MODEL,
-        _EDIT,
+        EDIT,
         Column(
             "kind",
             "varchar not null",
@@ -99,9 +96,9 @@ EDIT_SUMS = Table(
     (
         RUN,
         MODEL,
-        _EDIT,
-        _SEQUENCE,
-        Column("n", "usmallint not null", _COUNTED),
+        EDIT,
+        SEQUENCE,
+        Column("n", "usmallint not null", COUNTED),
         Column("loss", "double not null", "sum of -log p of the true next token"),
         Column("entropy", "double not null", "sum of the entropies of the next-token distribution"),
         Column("kl", "double not null", "sum of KL(clean || edited)"),
@@ -135,8 +132,8 @@ STREAM_SUMS = Table(
         RUN,
         MODEL,
         LAYER,
-        _SEQUENCE,
-        Column("n", "usmallint not null", _COUNTED),
+        SEQUENCE,
+        Column("n", "usmallint not null", COUNTED),
         Column("stream_norm", "double not null", "sum of the norms of the residual stream behind the layer"),
         Column("attention_norm", "double", "sum of the norms of the attention's output; NULL if it has no one module"),
         Column("mlp_norm", "double not null", "sum of the norms of the MLP's output"),
@@ -152,7 +149,7 @@ ATTENTION_SUMS = Table(
         MODEL,
         LAYER,
         Column("head", "usmallint not null", "attention head, from 0"),
-        _SEQUENCE,
+        SEQUENCE,
         Column("n", "usmallint not null", "positions that count, from the 7th of the row on"),
         Column("attention", "double[5] not null", "sum of the attention to the 1st, ..., 5th position before"),
     ),
@@ -168,7 +165,7 @@ SUBWORD_SUMS = Table(
         MODEL,
         LAYER,
         Column("head", "usmallint not null", "attention head, from 0"),
-        _SEQUENCE,
+        SEQUENCE,
         Column("kind", "varchar not null", "pieces: the last token of a word of several; whole: a word of one token"),
         Column("n", "usmallint not null", "such positions, from the pieces + 1st of the row on, that count"),
         Column("attention", "double[] not null", "sum of the attention to the 1st, ..., pieces - 1st position before"),
@@ -191,7 +188,7 @@ PAIR_SUMS = Table(
         Column("control", "varchar not null", "matched: the best partner; random: a random neuron of its layer"),
         Column("kind", "varchar not null", "ablation: zero or mean"),
         Column("doc_group", "usmallint not null", "group of documents, 0 to 15"),
-        Column("n", "ubigint not null", _COUNTED),
+        Column("n", "ubigint not null", COUNTED),
         *(Column(f"sum_{name}", "double not null", f"sum of {name}") for name in ("x", "y", "xx", "yy", "xy")),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ingest.tables.columns import NEURON_KEY, RUN, Column, Table
+from ingest.tables.columns import NEURON_KEY, RUN, SEQUENCE, Column, Table
 
 _SOURCE = Column("source", "varchar not null", "what decides the feature: token, subset or syntax of the position")
 _PLACE = Column("place", "usmallint not null", "entry of the source's arrays in raw.feature_sums, from 1")
@@ -134,7 +134,7 @@ SEQUENCES = Table(
     ("run", "sequence"),
     (
         RUN,
-        Column("sequence", "uinteger not null", "number of the row in the corpus, from 0"),
+        SEQUENCE,
         Column("path", "varchar not null", "document at the row's middle"),
         Column("subset", "varchar not null", "its subset"),
         Column("token_ids", "uinteger[] not null", "ids of the row"),

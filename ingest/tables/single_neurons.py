@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from ingest.tables.columns import LAYER, MODEL, NEURON, RUN, Column, Table
+from ingest.tables.columns import COUNTED, EDIT, LAYER, MODEL, NEURON, RUN, SEQUENCE, Column, Table
 
-_EDIT = Column("edit", "uinteger not null", "number of the edit within the run and model; 0 is the clean pass")
-_SEQUENCE = Column("sequence", "uinteger not null", "number of the token row in the corpus, from 0")
-_COUNTED = "positions that count: token and next token are text or newline, neither BOS, EOS nor padding"
 _PATH = Column("path", "uinteger not null", "number of the path within the run and model, from 0")
 _HEAD = Column("head", "usmallint not null", "attention head, from 0")
 
@@ -38,7 +35,7 @@ ENTROPY_EDITS = Table(
     (
         RUN,
         MODEL,
-        _EDIT,
+        EDIT,
         Column("layer", "usmallint", "block of the neuron, from 0; NULL for the clean pass"),
         Column("neuron", "uinteger", "the neuron; NULL for the clean pass"),
         Column(
@@ -64,9 +61,9 @@ ENTROPY_SUMS = Table(
     (
         RUN,
         MODEL,
-        _EDIT,
-        _SEQUENCE,
-        Column("n", "usmallint not null", _COUNTED),
+        EDIT,
+        SEQUENCE,
+        Column("n", "usmallint not null", COUNTED),
         Column("scale", "double not null", "sum of what the final norm divides by, were it not frozen"),
         Column("loss", "double not null", "sum of -log p of the true next token"),
         Column("entropy", "double not null", "sum of the entropies of the next-token distribution"),
@@ -107,9 +104,9 @@ PATH_SUMS = Table(
         RUN,
         MODEL,
         _PATH,
-        _SEQUENCE,
+        SEQUENCE,
         Column("is_late", "boolean not null", "whether the positions are in the second half of the row"),
-        Column("n", "usmallint not null", _COUNTED),
+        Column("n", "usmallint not null", COUNTED),
         Column("activation", "double not null", "sum of the neuron's post-activation a"),
         Column("attention", "double not null", "sum of the head's attention to BOS in the clean pass"),
         Column("delta", "double not null", "sum of d: that attention less the one without the neuron's write"),
@@ -134,8 +131,8 @@ HEAD_VALUE_SUMS = Table(
         MODEL,
         LAYER,
         _HEAD,
-        _SEQUENCE,
-        Column("n", "usmallint not null", _COUNTED),
+        SEQUENCE,
+        Column("n", "usmallint not null", COUNTED),
         Column("attention", "double not null", "sum of the attention to BOS"),
         Column("bos_norm", "double not null", "norm of W_O v at BOS"),
         Column("other_norm", "double not null", "sum of the norms of W_O v at the positions that count"),

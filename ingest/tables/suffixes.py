@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ingest.tables.columns import LAYER, MODEL, RUN, Column, Table
+from ingest.tables.columns import LAYER, MODEL, RUN, SEQUENCE, Column, Table
 
 _KIND = Column("kind", "varchar not null", "prediction, suppression, random; of a probe also model: its own top token")
 _PROBE = Column("probe", "uinteger not null", "number of the probe within the run and model; 0 is the model itself")
-_SEQUENCE = Column("sequence", "uinteger not null", "number of the token row in the corpus, from 0")
 
 PROBE_NEURONS = Table(
     "probe_neurons",
@@ -34,7 +33,7 @@ PROBE_EXAMPLES = Table(
     (
         RUN,
         MODEL,
-        _SEQUENCE,
+        SEQUENCE,
         Column("position", "usmallint not null", "place in the row whose next token is in question"),
         Column("is_suffix", "boolean not null", "whether that ends in the suffix"),
         Column("is_test", "boolean not null", "whether it is of the documents that probes are scored on"),
@@ -67,7 +66,7 @@ PROBE_SUMS = Table(
         RUN,
         MODEL,
         _PROBE,
-        _SEQUENCE,
+        SEQUENCE,
         Column("n", "usmallint not null", "examples of the row"),
         Column("n_right", "usmallint not null", "those that the probe gets right"),
     ),
