@@ -2,8 +2,8 @@
 PYTHON ?= python3
 # Where pip gets torch from; set it to a CPU wheel index to avoid gigabytes of CUDA libraries.
 TORCH_INDEX ?=
-# A worker per core, each with one thread; what a file's tests share is made once.
-PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+# A worker per core, each with one thread; what tests share is made once (tests/conftest.py says what goes together).
+PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: demo app test check lint bench screenshots clean
 

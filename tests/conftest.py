@@ -11,6 +11,14 @@ import pytest
 DEMO_MODELS = Path(__file__).resolve().parents[1] / "warehouse" / "demo"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a warehouse run on one worker, which makes it once; others file by file."""
+    for item in items:
+        shared = (name for name in ("trained", "built") if name in getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(next(shared, item.location[0])))
+
+
 @dataclass(frozen=True)
 class Ingested:
     """A warehouse that the command line made.

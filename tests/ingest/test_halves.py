@@ -21,6 +21,8 @@ from tests.support.tables import rows
 
 # Documents, not tokens, are independent, and a few hundred short excerpts vary less unevenly than a few long files.
 N_DOCUMENTS, N_CHARACTERS = 400, 400
+pytestmark = pytest.mark.slow
+
 STATISTICS = ("mean", "var", "skew", "kurt", "sparsity")
 HALVES = ("first", "second")
 

@@ -66,6 +66,7 @@ def held(warehouse: Path) -> Iterator[int]:
             process.wait(DEADLINE_S)
 
 
+@pytest.mark.slow
 def test_readers_go_on_while_an_ingest_writes(trained: Ingested, small_study: Path, tmp_path: Path) -> None:
     warehouse = trained.copied(tmp_path / "copy")
     reader = connect(warehouse)

@@ -81,12 +81,10 @@ def undisturbed(study: Path, method: str, before: Path) -> Path:
     return warehouse
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "kills"),
-    [
-        *((method, 3) for method in PLACES if method not in BEFORE),
-        *(pytest.param(method, 12 if method in BEFORE else 30, marks=pytest.mark.slow) for method in PLACES),
-    ],
+    [(method, 12 if method in BEFORE else 30) for method in PLACES],
     indirect=["method"],
 )
 def test_killed_at_random_moments_ends_in_the_same_rows(

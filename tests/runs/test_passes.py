@@ -53,6 +53,7 @@ def test_several_passes_say_the_same_as_one(folder: Path, tmp_path: Path) -> Non
     assert np.abs(here - there).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_what_was_begun_in_other_passes_is_not_gone_on_with(folder: Path, tmp_path: Path) -> None:
     plain = make_study(folder / "plain.toml", MEASURE)
     # Both take two passes, and share the tiles out in other ways.
