@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,8 @@ from ingest.errors import InputError, WarehouseBusy, first_line
 from ingest.tables import MOMENTS, PARTIAL_BESTS, PARTS, RUNS, SCHEMA, TABLES
 
 _Done = TypeVar("_Done")
+# SQL and its parameters.
+Statement = tuple[str, list[Any]]
 _PATIENCE_S = 3.0
 _FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
 
@@ -90,16 +92,19 @@ class RawWarehouse:
 
     def write(
         self,
-        inserts: Sequence[tuple[str, pl.DataFrame]],
+        inserts: Iterable[tuple[str, pl.DataFrame]],
         *,
-        before: Sequence[tuple[str, list[Any]]] = (),
+        before: Sequence[Statement] = (),
+        after: Callable[[], Sequence[Statement]] = tuple,
         wait: Callable[[str], None] | None = None,
     ) -> None:
         """Insert rows into raw tables, all in one transaction.
 
         Args:
-            inserts: (table name, rows with the table's columns).
+            inserts: (table name, rows with the table's columns); taken one by one once the warehouse is open, so that
+                rows that are many need not all be in memory.
             before: statements and their parameters that run first in the same transaction.
+            after: called when the rows are in, for those that run last.
             wait: called with a line when another process holds the warehouse; the write is then tried again until it
                 succeeds. Without it the write fails at once.
 
@@ -108,11 +113,11 @@ class RawWarehouse:
             InputError: if the disk is full.
         """
         if wait is None:
-            self._write_once(inserts, before)
+            self._write_once(inserts, before, after)
         else:
-            when_free(lambda: self._write_once(inserts, before), wait)
+            when_free(lambda: self._write_once(inserts, before, after), wait)
 
-    def forget_parts(self, run: str, copied: Sequence[tuple[str, list[Any]]] = ()) -> None:
+    def forget_parts(self, run: str, copied: Sequence[Statement] = ()) -> None:
         """Delete the finished parts of a run with their sums, so that it begins anew.
 
         Args:
@@ -127,13 +132,18 @@ class RawWarehouse:
                 connection.execute(statement, parameters)
             connection.commit()
 
-    def _write_once(self, inserts: Sequence[tuple[str, pl.DataFrame]], before: Sequence[tuple[str, list[Any]]]) -> None:
+    def _write_once(
+        self,
+        inserts: Iterable[tuple[str, pl.DataFrame]],
+        before: Sequence[Statement],
+        after: Callable[[], Sequence[Statement]],
+    ) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         is_new = not self.path.exists()
         try:
             with self._connection() as connection:
                 try:
-                    _insert(connection, inserts, before)
+                    _insert(connection, inserts, before, after)
                 except duckdb.Error as error:
                     self._refuse_full_disk(error)
                     raise
@@ -176,8 +186,9 @@ def when_free(work: Callable[[], _Done], say: Callable[[str], None]) -> _Done:
 
 def _insert(
     connection: duckdb.DuckDBPyConnection,
-    inserts: Sequence[tuple[str, pl.DataFrame]],
-    before: Sequence[tuple[str, list[Any]]],
+    inserts: Iterable[tuple[str, pl.DataFrame]],
+    before: Sequence[Statement],
+    after: Callable[[], Sequence[Statement]],
 ) -> None:
     """Make missing tables, and insert everything in one transaction."""
     connection.execute(f"create schema if not exists {SCHEMA}")
@@ -194,5 +205,7 @@ def _insert(
         connection.register("incoming", frame)
         connection.execute(f"insert into {SCHEMA}.{name} by name select * from incoming")
         connection.unregister("incoming")
+    for statement, parameters in after():
+        connection.execute(statement, parameters)
     connection.commit()
     connection.execute("checkpoint")

@@ -98,7 +98,7 @@ def _run(job: Job, opened: Opened, raw: RawWarehouse, say: Say) -> bool:
         if isinstance(work, ClosingWork):
             closing = work.closing(raw.read(f"select * from {SCHEMA}.{work.reads} where run = ?", [run]))
         frames = [(name, of_run(run, frame)) for name, frame in closing]
-        raw.write(frames, before=[(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
+        raw.write(frames, after=lambda: [(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
     return False
 
 

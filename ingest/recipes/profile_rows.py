@@ -95,11 +95,12 @@ def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:
         if lagged in profile.sums:
             yield EXPLAINED.name, _explained(neurons, profile, profiling, lagged, variable)
     yield HISTOGRAMS.name, _histograms(neurons, profile)
-    yield EXAMPLES.name, _examples(neurons, "top", profile.top, list(range(profile.top[0].n)), None)
-    n = profile.random[0].n
-    index = around_quantiles(n, _QUANTILES, _PER_QUANTILE)
-    below = [1 - k / max(1, n - 1) for k in index]
-    yield EXAMPLES.name, _examples(neurons, "quantile", profile.random, index, below)
+    for layer in range(n_layers):
+        yield EXAMPLES.name, _examples(model, layer, "top", profile.top[layer], list(range(profile.top[layer].n)), None)
+        n = profile.random[layer].n
+        index = around_quantiles(n, _QUANTILES, _PER_QUANTILE)
+        below = [1 - k / max(1, n - 1) for k in index]
+        yield EXAMPLES.name, _examples(model, layer, "quantile", profile.random[layer], index, below)
     yield MEAN_TOKENS.name, _mean_tokens(neurons, profile, profiling)
 
 
@@ -152,15 +153,15 @@ def _histograms(neurons: dict[str, object], profile: Profile) -> pl.DataFrame:
 
 
 def _examples(
-    neurons: dict[str, object], choice: str, examples: list[Examples], index: list[int], quantiles: list[float] | None
+    model: str, layer: int, choice: str, examples: Examples, index: list[int], quantiles: list[float] | None
 ) -> pl.DataFrame:
-    by_layer = [each.chosen(index) for each in examples]
-    values, rows, places, windows = (torch.cat(parts).cpu() for parts in zip(*by_layer, strict=True))
+    """Of one layer: the windows of a whole model are gigabytes while they are rounded."""
+    values, rows, places, windows = (found.cpu() for found in examples.chosen(index))
     unit = (windows.abs().nan_to_num(0.0).amax((1, 2)) / _LARGEST_INT).clamp_min(1e-30)
     scaled = (windows / unit[:, None, None]).round().nan_to_num(_BEYOND).to(torch.int16)
     frame = pl.DataFrame(
-        neurons
-        | {
+        {
+            "neuron": np.arange(len(values), dtype=np.uint32),
             "sequences": as_lists(rows.numpy().astype(np.uint32)),
             "positions": as_lists(places.numpy().astype(np.uint16)),
             "activations": as_lists(values.numpy().astype(np.float32)),
@@ -168,8 +169,8 @@ def _examples(
             "windows": pl.Series(scaled.numpy(), dtype=pl.Array(pl.Int16, tuple(scaled.shape[1:]))).arr.to_list(),
         }
     )
-    also = pl.lit(quantiles, dtype=pl.List(pl.Float32))
-    return frame.with_columns(pl.lit(choice).alias("choice"), also.alias("quantiles"))
+    also = {"model": model, "layer": np.uint16(layer), "choice": choice}
+    return frame.with_columns(**_literals(also), quantiles=pl.lit(quantiles, dtype=pl.List(pl.Float32)))
 
 
 def _mean_tokens(neurons: dict[str, object], profile: Profile, profiling: Profiling) -> pl.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -205,7 +206,7 @@ class Run:
 
     def _finish(self, sums: Accumulators | None) -> None:
         """Write what follows from all parts, and that the run is finished, in one transaction."""
-        closing: list[tuple[str, pl.DataFrame]] = []
+        frames: list[tuple[str, pl.DataFrame]] = []
         if sums is not None and self._selections is not None:
             frames = list(self._selections.frames(sums))
             if self._has_budgets() and self._plan.method is not None:
@@ -217,18 +218,18 @@ class Run:
                     sums.leave_second_half()
                     frames += self._selections.partial(sums, slice(_HALF, GROUPS), self._plan.draws)
             frames += self._similarity_rows([frame for name, frame in frames if name == BESTS.name])
-            closing = [(name, of_run(self._plan.run, frame)) for name, frame in frames]
-        closing += [(name, of_run(self._plan.run, frame)) for name, frame in self._profile_rows()]
+        query = "select sequence from raw.sequences where run = ?"
+        known = self._raw.read(query, [self._plan.parent]) if self._plan.inherited else None
+        closing = chain(frames, self._profile_rows(known))
         finish = (
             "update raw.runs set status = 'finished', finished_at = ?, peak_memory = ?, n_candidates = ? where run = ?"
         )
         candidates = sums.mean_candidates if sums is not None else None
-        statements = [(finish, [now(), peak_memory(self._plan.device), candidates, self._plan.run])]
-        if self._plan.inherited:
-            statements += [inherited_closing(self._plan, table.name) for table in (*SELECTIONS, *PROFILES)]
+        copied = [inherited_closing(self._plan, table.name) for table in (*SELECTIONS, *PROFILES)]
         self._raw.write(
-            closing,
-            before=statements,
+            ((name, of_run(self._plan.run, frame)) for name, frame in closing),
+            before=copied if self._plan.inherited else (),
+            after=lambda: [(finish, [now(), peak_memory(self._plan.device), candidates, self._plan.run])],
             wait=self._say,
         )
 
@@ -236,15 +237,17 @@ class Run:
         neurons = pl.concat(bests).filter(pl.col("site") == "mlp")
         return similarity_rows(neurons, {s.model.name: s.writing for s in self._subjects}, self._counts)
 
-    def _profile_rows(self) -> Frames:
+    def _profile_rows(self, known: pl.DataFrame | None) -> Frames:
+        """Rows of profiles; `known` are the sequences of the run that this one takes over, if it does."""
         profiling, profiles, inherited = self._profiling, self._work.profiles, self._plan.inherited
         if profiling is None or not profiles:
             return
-        query = "select sequence from raw.sequences where run = ?"
-        known = self._raw.read(query, [self._plan.parent])["sequence"] if inherited else pl.Series([], dtype=pl.UInt32)
-        yield from () if inherited else corpus_rows(profiling, profiles)
         name, sequences = sequence_rows(self._rows, profiles)
-        yield name, sequences.filter(~pl.col("sequence").is_in(known.implode()))
+        if known is None:
+            yield from corpus_rows(profiling, profiles)
+            yield name, sequences
+        else:
+            yield name, sequences.filter(~pl.col("sequence").is_in(known["sequence"].implode()))
         for subject, profile in zip(self._subjects[inherited:], profiles, strict=True):
             yield from neuron_rows(subject.model.name, profile, profiling)
             yield from output_rows(subject.model.name, subject.writing, self._counts, profiling.by_id.holds)
