@@ -19,6 +19,8 @@ PAGES = (
     ("views/families.py", "Families", ":material/category:", "families"),
     ("views/roles.py", "Roles", ":material/output:", "roles"),
     ("views/ablation.py", "Ablation", ":material/content_cut:", "ablation"),
+    ("views/entropy.py", "Entropy", ":material/blur_on:", "entropy"),
+    ("views/attention.py", "Attention", ":material/visibility:", "attention"),
     ("views/stages.py", "Stages", ":material/stairs:", "stages"),
     ("views/training.py", "Training", ":material/trending_up:", "training"),
     ("views/lists.py", "Lists", ":material/bookmark:", "lists"),

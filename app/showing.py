@@ -168,6 +168,26 @@ def pick_model(label: str, models: Sequence[str], key: str, *, every: bool = Fal
     )
 
 
+def pick_set(kind: str) -> dict[str, str] | None:
+    """A choice of a model, and of a set of its neurons that an experiment on single neurons was about.
+
+    Args:
+        kind: entropy or attention.
+
+    Returns:
+        model and neurons, as questions take them; None where there are none.
+    """
+    found = ask("single_neuron_sets").filter(kind=kind)
+    if found.is_empty():
+        return None
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        models = found["model"].unique(maintain_order=True).to_list()
+        model = pick_model("Model", models, "of") or models[0]
+        sets = found.filter(model=model)["neurons"].to_list()
+        neurons: str = st.selectbox("Neurons", sets, key=f"neurons-of-{model}", width=220)
+    return {"model": model, "neurons": neurons}
+
+
 def column_helps() -> dict[str, str]:
     """What columns mean, by their name, from the comments in the warehouse."""
     try:

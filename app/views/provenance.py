@@ -21,6 +21,8 @@ _FIRST = {
     "families": "neuron_families",
     "roles": "neuron_roles",
     "ablation": "ablation_contrasts",
+    "entropy": "entropy_mediation",
+    "attention": "path_ablations",
     "stages": "layer_stages",
     "training": "persistence",
     "lists": "neurons",

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from app.main import PAGES
 from tests.app.serving import NO_BROWSER, browser, browser_path, served, settle
 from tests.conftest import Ingested
 
@@ -166,10 +167,7 @@ def test_dark_theme(page: Any, address: str) -> None:
 
 
 @pytest.mark.parametrize("page", [{"width": 1280}, {"width": 700}], indirect=True, ids=["1280", "700"])
-@pytest.mark.parametrize(
-    "path",
-    ["", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "lists", "sql"],
-)
+@pytest.mark.parametrize("path", [path for *_, path in PAGES])
 def test_nothing_is_wider_than_the_window(page: Any, address: str, path: str) -> None:
     go(page, f"{address}/{path}")
     wide = page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth")

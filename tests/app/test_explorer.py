@@ -17,7 +17,13 @@ from tests.app.looking import Look, main_text, passages
 from tests.conftest import Ingested
 
 PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "lists", "sql")
-UNMEASURED = {"ablation": "demo-experiments", "stages": "demo-experiments", "training": "demo-training"}
+UNMEASURED = {
+    "ablation": "demo-experiments",
+    "entropy": "demo-experiments",
+    "attention": "demo-experiments",
+    "stages": "demo-experiments",
+    "training": "demo-training",
+}
 
 
 @pytest.fixture(scope="module")

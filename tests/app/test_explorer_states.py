@@ -11,12 +11,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from app import main
 from app.opening import opened
 from tests.app.looking import Look, main_text
 
-PAGES = (
-    "home", "neuron", "universality", "depth", "families", "roles", "ablation", "stages", "training", "lists", "sql",
-)  # fmt: skip
+PAGES = [path or "home" for *_, path in main.PAGES]
 
 
 def test_no_warehouse(look: Look, tmp_path: Path) -> None:
