@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, at_value, legend, up
+from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, at_value, at_zero, legend, up
 
 _SETS = {"asked": "the set itself", "random": "random", "energy": "of the same energy"}
 
@@ -35,8 +35,7 @@ def against_controls(contrasts: pl.DataFrame, measure: str, title: str) -> Drawi
     )
     points = base.mark_point(filled=True, size=60, opacity=1).encode(y=up(name, title))
     errors = base.mark_rule(size=1.5).encode(y=f"{name}_low:Q", y2=f"{name}_high:Q")
-    zero = alt.Chart(pl.DataFrame({"value": [0.0]})).mark_rule(color=RULE, strokeDash=[4, 3]).encode(y="value:Q")
-    return alt.layer(zero, errors, points).properties(height=HEIGHT)
+    return alt.layer(*at_zero(), errors, points).properties(height=HEIGHT)
 
 
 def sets(rows: pl.DataFrame, measure: str, title: str) -> Drawing:

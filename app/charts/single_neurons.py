@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, dash_legend, up
+from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, at_zero, dash_legend, up
 
 _Z_95 = 1.96
 _GROUPS = {"asked": UNIVERSAL, "of the same norm": RULE, "random": OTHER}
@@ -44,7 +44,7 @@ def sweep(rows: pl.DataFrame, measure: str, title: str) -> Drawing:
             ],
         )
     )
-    return alt.layer(_zero(), lines).properties(height=HEIGHT)
+    return alt.layer(*at_zero(), lines).properties(height=HEIGHT)
 
 
 def mediated(rows: pl.DataFrame) -> Drawing:
@@ -101,7 +101,7 @@ def paths(rows: pl.DataFrame) -> Drawing:
         y=up("delta_attention", "attention to BOS by the neuron")
     )
     errors = base.mark_rule(size=1.5, color=UNIVERSAL).encode(y="low:Q", y2="high:Q")
-    return alt.layer(_zero(), errors, points.add_params(_picked())).properties(height=HEIGHT)
+    return alt.layer(*at_zero(), errors, points.add_params(_picked())).properties(height=HEIGHT)
 
 
 def bos_heads(rows: pl.DataFrame) -> Drawing:
@@ -127,8 +127,3 @@ def bos_heads(rows: pl.DataFrame) -> Drawing:
 
 def _picked() -> alt.Parameter:
     return alt.selection_point(name="picked", fields=["model", "layer", "neuron"], on="click", clear=False)
-
-
-def _zero() -> alt.LayerChart:
-    line = alt.Chart(pl.DataFrame({"none": [0.0]})).mark_rule(color=RULE, strokeDash=[4, 3])
-    return alt.layer(line.encode(y="none:Q"))

@@ -61,6 +61,12 @@ def at_value(value: float, label: str) -> list[alt.Chart]:
     return [line, text.encode(x="value:Q", y=alt.value(0), text="label:N")]
 
 
+def at_zero() -> list[alt.Chart]:
+    """A line across the chart at zero."""
+    line = alt.Chart(pl.DataFrame({"none": [0.0]})).mark_rule(color=RULE, strokeDash=[4, 3])
+    return [line.encode(y="none:Q")]
+
+
 def legend(title: str) -> alt.Legend:
     """A legend whose symbols are as strong as the lines, beside faint bands."""
     return alt.Legend(title=title, symbolOpacity=1, symbolType="stroke", symbolSize=250, symbolStrokeWidth=2)
