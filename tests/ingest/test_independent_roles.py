@@ -86,19 +86,20 @@ def test_scores_with_heads(trained: Ingested, by_hand: ByHand) -> None:
             out = (out - out.mean(1, keepdims=True)).reshape(n_heads, -1, out.shape[1])
             for head in range(n_heads):
                 key = cached.layers[number].keys[0, head, 0].numpy()
-                heads[number, head] = (*joint[:, :, head].transpose(1, 0, 2), out[head], key)
+                q, k, v = joint[:, :, head].transpose(1, 0, 2)
+                heads[number, head] = (q @ key / len(key) ** 0.5, of_norm_1(q @ k.T), of_norm_1(v @ out[head]))
         chosen = np.random.default_rng(3).choice(model.width, SOME, replace=False)
         for layer, neuron in product(range(len(layers)), chosen):
             w_in, w_out = model.folded[layer].w_in[:, neuron], model.folded[layer].w_out[neuron]
             expected: dict[str, dict[tuple[int, int], float]] = {kind: {} for kind in ("bos", "q", "k", "v", "ov")}
-            for place, (q, k, v, o, key) in heads.items():
+            for place, (to_bos, qk, ov) in heads.items():
                 if place[0] > layer:
-                    expected["bos"][place] = w_out @ q @ key / np.linalg.norm(w_out) / len(key) ** 0.5
-                    expected["q"][place] = composed(w_out, q @ k.T)
-                    expected["k"][place] = composed(w_out, k @ q.T)
-                    expected["v"][place] = composed(w_out, v @ o)
+                    expected["bos"][place] = w_out @ to_bos / np.linalg.norm(w_out)
+                    expected["q"][place] = composed(w_out, qk)
+                    expected["k"][place] = composed(w_out, qk.T)
+                    expected["v"][place] = composed(w_out, ov)
                 else:
-                    expected["ov"][place] = composed(w_in, (v @ o).T)
+                    expected["ov"][place] = composed(w_in, ov.T)
             for kind, scores in expected.items():
                 found = rows(
                     trained.warehouse,
@@ -114,5 +115,10 @@ def test_scores_with_heads(trained: Ingested, by_hand: ByHand) -> None:
                         assert row["raw_score"] == pytest.approx(row["score"] * np.linalg.norm(w_out), rel=1e-5)
 
 
+def of_norm_1(matrix: Array) -> Array:
+    return matrix / np.linalg.norm(matrix)
+
+
 def composed(vector: Array, matrix: Array) -> float:
-    return float(np.linalg.norm(vector @ matrix) / np.linalg.norm(vector) / np.linalg.norm(matrix))
+    """Composition score with a matrix of norm 1."""
+    return float(np.linalg.norm(vector @ matrix) / np.linalg.norm(vector))

@@ -48,7 +48,7 @@ def planted(permutations: NDArray[np.int64], tmp_path_factory: pytest.TempPathFa
             entry("constant", "constant", model_family="spoiled", seed=2),
         ],
         corpus=STDLIB | {"tokens": 4096},
-        measure={"baseline": {"draws": 1}},
+        measure={"baseline": {"draws": 1}, "features": False},
     )
     warehouse = folder / "warehouse" / "neurons.duckdb"
     ended = forked("ingest", study, "--warehouse", warehouse, scratch=folder)

@@ -20,6 +20,9 @@ VARS = {
 }
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def changed(built: Built) -> tuple[Path, Path]:
     """The warehouse with other vars: run on top, and refreshed in full."""
