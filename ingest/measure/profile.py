@@ -119,7 +119,7 @@ class Profile:
 
     def place_information(self) -> Tensor:
         """Mutual information of firing and place, nats, float64 (layers, width)."""
-        return mutual_information(self.firing, int(self.n_rows))
+        return torch.stack([mutual_information(layer, int(self.n_rows)) for layer in self.firing])
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything by name, for a state file."""
