@@ -84,7 +84,11 @@ def undisturbed(study: Path, method: str, before: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "kills"),
-    [(method, 12 if method in BEFORE else 30) for method in PLACES],
+    # A way of measuring shares nothing with the others: each may run on a worker of its own.
+    [
+        pytest.param(method, 12 if method in BEFORE else 30, marks=pytest.mark.xdist_group(f"kills {method}"))
+        for method in PLACES
+    ],
     indirect=["method"],
 )
 def test_killed_at_random_moments_ends_in_the_same_rows(
