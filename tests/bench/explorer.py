@@ -134,6 +134,11 @@ def _set(at: Any, kind: str, key: str, value: Any) -> Any:
     return getattr(at, kind)(key=key).set_value(value).run()
 
 
+def _choose(at: Any, key: str, index: int) -> Any:
+    box = at.selectbox(key=key)
+    return box.select_index(index % len(box.options)).run()
+
+
 def _go(at: Any, place: Place) -> Any:
     for name, value in place.address.items():
         at.query_params[name] = value
@@ -188,8 +193,8 @@ def _on_roles(at: Any) -> Iterator[Callable[[], Any]]:
         yield partial(_set, at, "selectbox", "of", model)
         for role in at.selectbox(key="role").options:
             yield partial(_set, at, "selectbox", "role", role)
-    for share in (0.9, 0.95):
-        yield partial(_set, at, "selectbox", "choice-role_null_share", share)
+    for index in (0, -1):
+        yield partial(_choose, at, "choice-role_null_share", index)
 
 
 def _on_lists(at: Any) -> Iterator[Callable[[], Any]]:
