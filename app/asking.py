@@ -19,6 +19,8 @@ from app.warehouse import connect, cursor
 EXPLORER_FOLDER = FOLDER / "app"
 _TIMEOUT_S = 60.0
 _KEPT_ANSWERS = 300
+# Tables of millions of rows are looked up with it, and the explorer as a whole stays below 1 GiB.
+_MEMORY = 512 * 1024**2
 
 Parameter = str | int | float | bool | None
 
@@ -79,4 +81,4 @@ def _catalog(warehouse: str, identity: str) -> Catalog:
 def _connection(warehouse: str, identity: str) -> duckdb.DuckDBPyConnection:
     # The identity is part of the key: another version is another connection.
     del identity
-    return connect(Path(warehouse))
+    return connect(Path(warehouse), memory=_MEMORY)

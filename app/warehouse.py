@@ -70,7 +70,9 @@ def newest(warehouse: Path) -> Path:
     return existing[-1]
 
 
-def connect(warehouse: Path | None = None, *, timeout_s: float | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    warehouse: Path | None = None, *, timeout_s: float | None = None, memory: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the newest published version, schema `marts` first.
 
     It stays usable, on its version, while newer ones are published. It reaches no file but its own, changes none of its
@@ -79,6 +81,7 @@ def connect(warehouse: Path | None = None, *, timeout_s: float | None = None) ->
     Args:
         warehouse: the database whose published version is meant; the default one if not given.
         timeout_s: DuckDB stops every query of the connection after this many seconds.
+        memory: bytes that DuckDB may hold; a share of the machine's if not given.
 
     Raises:
         NoWarehouse: there is no database.
@@ -88,7 +91,7 @@ def connect(warehouse: Path | None = None, *, timeout_s: float | None = None) ->
     name = catalog_name(warehouse)
     con = _attach_newest(warehouse, name)
     settings = {
-        "memory_limit": f"'{_memory_limit()}B'",
+        "memory_limit": f"'{memory or _memory_limit()}B'",
         "threads": str(min(4, os.cpu_count() or 1)),
         "global max_execution_time": str(0 if timeout_s is None else max(1, round(timeout_s * 1000))),
         "enable_external_access": "false",
