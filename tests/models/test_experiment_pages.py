@@ -54,11 +54,12 @@ def test_ablation(look: Any, con: Con) -> None:
 def test_entropy(look: Any, con: Con) -> None:
     at = look("entropy")
     assert not at.info
-    asked = {"model": at.selectbox(key="of").value}
+    model = at.selectbox(key="of").value
+    asked = {"model": model, "neurons": at.selectbox(key=f"neurons-of-{model}").value}
     (expected,) = records(
         con,
         "select min(delta_entropy) as least, max(delta_entropy) as most from marts.entropy_sweeps "
-        "where model = $model and is_asked",
+        "where model = $model and neurons = $neurons and is_asked",
         **asked,
     )
     rows = shown(at, "delta_entropy")["delta_entropy"]
@@ -66,7 +67,8 @@ def test_entropy(look: Any, con: Con) -> None:
     for measure in ("scale", "reciprocal_rank"):
         at.selectbox(key="measure").set_value(measure).run()
         assert not at.exception
-    query = "from marts.entropy_mediation where model = $model and frozen = 'norm' and quantity = 'loss'"
+    of_set = "where model = $model and neurons = $neurons"
+    query = f"from marts.entropy_mediation {of_set} and frozen = 'norm' and quantity = 'loss'"
     assert len(shown(at, "mediated_share")) == len(records(con, query, **asked))
     assert "pulls" in shown(at, "pulls")
 
@@ -74,12 +76,15 @@ def test_entropy(look: Any, con: Con) -> None:
 def test_attention(look: Any, con: Con) -> None:
     at = look("attention")
     assert not at.info
-    asked = {"model": at.selectbox(key="of").value}
-    query = "from marts.path_ablations where model = $model and span = 'all' and control = 'asked'"
+    model = at.selectbox(key="of").value
+    asked = {"model": model, "neurons": at.selectbox(key=f"neurons-of-{model}").value}
+    query = (
+        "from marts.path_ablations where model = $model and neurons = $neurons and span = 'all' and control = 'asked'"
+    )
     expected = records(con, query, **asked)
     rows = shown(at, "delta_attention")
     assert sorted(rows["delta_attention"]) == sorted(row["delta_attention"] for row in expected)
-    heads = records(con, "from marts.head_bos_outputs where model = $model", **asked)
+    heads = records(con, "from marts.head_bos_outputs where model = $model", model=model)
     assert len(shown(at, "other_to_bos")) == len(heads)
 
 
