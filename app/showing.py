@@ -17,6 +17,7 @@ from app.formats import csv_text
 from app.places import Place, typed
 
 NEURON_PAGE = "views/neuron.py"
+EXPERIMENTS = "neurons ingest ingest/studies/demo-experiments.toml"
 _NEURON_COLUMNS = ("model", "layer", "neuron")
 _OPENED = "neurons-opened"
 

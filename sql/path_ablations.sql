@@ -37,6 +37,8 @@ listed as (
         paths.attention,
         paths.delta_attention,
         paths.delta_attention_se,
+        paths.delta_attention - 1.96 * paths.delta_attention_se as delta_attention_low,
+        paths.delta_attention + 1.96 * paths.delta_attention_se as delta_attention_high,
         controls.n_controls,
         controls.largest_control_delta,
         paths.norm,

@@ -5,7 +5,19 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, at_value, at_zero, legend, up
+from app.charts.theme import (
+    HEIGHT,
+    OTHER,
+    RULE,
+    UNIVERSAL,
+    Drawing,
+    across,
+    at_value,
+    at_zero,
+    legend,
+    neuron_clicked,
+    up,
+)
 
 _SETS = {"asked": "the set itself", "random": "random", "energy": "of the same energy"}
 
@@ -75,7 +87,7 @@ def classes(rows: pl.DataFrame) -> Drawing:
 
 def changes(pairs: pl.DataFrame) -> Drawing:
     """Correlation of the changes of two models' losses against that of the neurons; a click picks a neuron."""
-    picked = alt.selection_point(name="picked", fields=["model", "layer", "neuron"], on="click", clear=False)
+    picked = neuron_clicked()
     long = pairs.unpivot(
         ["loss_corr", "random_loss_corr"],
         index=["model", "layer", "neuron", "other_model", "max_corr"],

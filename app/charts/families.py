@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, Drawing, label_colour
+from app.charts.theme import HEIGHT, Drawing, clicked, label_colour
 
 
 def by_layer(counts: pl.DataFrame, column: str, title: str) -> Drawing:
@@ -16,7 +16,7 @@ def by_layer(counts: pl.DataFrame, column: str, title: str) -> Drawing:
         column: what is drawn.
         title: of its axis.
     """
-    picked = alt.selection_point(name="picked", fields=["model", "layer", "label"], on="click", clear=False)
+    picked = clicked("model", "layer", "label")
     names = sorted(counts["label"].unique().to_list())
     bars = (
         alt.Chart(counts)

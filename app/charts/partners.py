@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import OTHER, UNIVERSAL, Drawing
+from app.charts.theme import OTHER, UNIVERSAL, Drawing, clicked
 
 
 def partners(rows: pl.DataFrame) -> Drawing:
@@ -16,7 +16,7 @@ def partners(rows: pl.DataFrame) -> Drawing:
             is_mutual.
     """
     place = ["other_model", "other_layer", "other_neuron"]
-    picked = alt.selection_point(name="picked", fields=place, on="click", clear=False)
+    picked = clicked(*place)
     base = alt.Chart(rows).encode(
         y=alt.Y("other_model:N", title=None, sort=None, axis=alt.Axis(labelLimit=220)),
         tooltip=[

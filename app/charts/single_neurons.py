@@ -5,9 +5,8 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, at_zero, dash_legend, up
+from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, across, at_zero, dash_legend, neuron_clicked, up
 
-_Z_95 = 1.96
 _GROUPS = {"asked": UNIVERSAL, "of the same norm": RULE, "random": OTHER}
 _NEURON = pl.format("L{}.N{}", "layer", "neuron").alias("name")
 
@@ -74,7 +73,7 @@ def mediated(rows: pl.DataFrame) -> Drawing:
         x=across("mediated_share", "share through the final norm")
     )
     errors = base.mark_rule(size=1.5).encode(x="mediated_share_low:Q", x2="mediated_share_high:Q")
-    return alt.layer(errors, points.add_params(_picked())).properties(height=alt.Step(18))
+    return alt.layer(errors, points.add_params(neuron_clicked())).properties(height=alt.Step(18))
 
 
 def paths(rows: pl.DataFrame) -> Drawing:
@@ -83,9 +82,7 @@ def paths(rows: pl.DataFrame) -> Drawing:
     Args:
         rows: as the question path_ablations has them.
     """
-    spread = _Z_95 * pl.col("delta_attention_se")
-    shown = rows.with_columns(_NEURON, low=pl.col("delta_attention") - spread, high=pl.col("delta_attention") + spread)
-    base = alt.Chart(shown).encode(
+    base = alt.Chart(rows.with_columns(_NEURON)).encode(
         x=across("score", "score from the weights"),
         tooltip=[
             "name:N",
@@ -100,8 +97,8 @@ def paths(rows: pl.DataFrame) -> Drawing:
     points = base.mark_point(filled=True, size=60, opacity=1, color=UNIVERSAL, cursor="pointer").encode(
         y=up("delta_attention", "attention to BOS by the neuron")
     )
-    errors = base.mark_rule(size=1.5, color=UNIVERSAL).encode(y="low:Q", y2="high:Q")
-    return alt.layer(*at_zero(), errors, points.add_params(_picked())).properties(height=HEIGHT)
+    errors = base.mark_rule(size=1.5, color=UNIVERSAL).encode(y="delta_attention_low:Q", y2="delta_attention_high:Q")
+    return alt.layer(*at_zero(), errors, points.add_params(neuron_clicked())).properties(height=HEIGHT)
 
 
 def bos_heads(rows: pl.DataFrame) -> Drawing:
@@ -123,7 +120,3 @@ def bos_heads(rows: pl.DataFrame) -> Drawing:
         )
     )
     return alt.layer(points).properties(height=HEIGHT)
-
-
-def _picked() -> alt.Parameter:
-    return alt.selection_point(name="picked", fields=["model", "layer", "neuron"], on="click", clear=False)

@@ -61,6 +61,16 @@ def at_value(value: float, label: str) -> list[alt.Chart]:
     return [line, text.encode(x="value:Q", y=alt.value(0), text="label:N")]
 
 
+def clicked(*fields: str) -> alt.Parameter:
+    """The selection by a click that pages read, of rows with these fields."""
+    return alt.selection_point(name="picked", fields=[*fields], on="click", clear=False)
+
+
+def neuron_clicked() -> alt.Parameter:
+    """The selection of a neuron by a click."""
+    return clicked("model", "layer", "neuron")
+
+
 def at_zero() -> list[alt.Chart]:
     """A line across the chart at zero."""
     line = alt.Chart(pl.DataFrame({"none": [0.0]})).mark_rule(color=RULE, strokeDash=[4, 3])

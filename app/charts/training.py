@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, legend, up
+from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, legend, neuron_clicked, up
 
 _BOUNDS = {
     "pct_ceiling": "the other half of the text",
@@ -114,7 +114,7 @@ def persistence(rows: pl.DataFrame) -> Drawing:
 
 def excesses(neurons: pl.DataFrame) -> Drawing:
     """Excess correlation before and after of the neurons that changed or stayed; a click picks one."""
-    picked = alt.selection_point(name="picked", fields=["model", "layer", "neuron"], on="click", clear=False)
+    picked = neuron_clicked()
     points = (
         alt.Chart(neurons)
         .mark_circle(size=45, opacity=0.7, cursor="pointer")

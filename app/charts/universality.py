@@ -5,7 +5,20 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import FAINT, HEIGHT, RULE, Drawing, across, at_value, decades, legend, universal_colour, up
+from app.charts.theme import (
+    FAINT,
+    HEIGHT,
+    RULE,
+    Drawing,
+    across,
+    at_value,
+    clicked,
+    decades,
+    legend,
+    neuron_clicked,
+    universal_colour,
+    up,
+)
 
 
 def _named(rows: pl.DataFrame) -> pl.DataFrame:
@@ -15,7 +28,7 @@ def _named(rows: pl.DataFrame) -> pl.DataFrame:
 
 def excess(bins: pl.DataFrame, threshold: float | None) -> Drawing:
     """Distribution of the excess correlation; a click picks a bar. Columns is_universal, low, high, n_neurons."""
-    picked = alt.selection_point(name="picked", fields=["is_universal", "low", "high"], on="click", clear=False)
+    picked = clicked("is_universal", "low", "high")
     bars = (
         alt.Chart(_named(bins.group_by("is_universal", "low", "high").agg(pl.col("n_neurons").sum())))
         .mark_bar(binSpacing=0, cursor="pointer")
@@ -45,7 +58,7 @@ def excess(bins: pl.DataFrame, threshold: float | None) -> Drawing:
 
 def scatter(neurons: pl.DataFrame, threshold: float | None) -> Drawing:
     """Mean best correlation against mean baseline; a click picks a neuron."""
-    picked = alt.selection_point(name="picked", fields=["model", "layer", "neuron"], on="click", clear=False)
+    picked = neuron_clicked()
     baseline, best = pl.col("mean_baseline"), pl.col("mean_corr")
     ends = neurons.select(low=baseline.min(), high=baseline.max(), lowest=best.min(), highest=best.max())
     # The lines must not stretch the axis beyond the neurons.
@@ -120,7 +133,7 @@ def depth_map(matches: pl.DataFrame) -> Drawing:
     Args:
         matches: of one pair of models: model, other_model, layer, other_layer, n_best, share, mean_corr.
     """
-    picked = alt.selection_point(name="picked", fields=["layer", "other_layer"], on="click", clear=False)
+    picked = clicked("layer", "other_layer")
     base = alt.Chart(matches).encode(
         x=alt.X("other_layer:O", title=f"layer of {matches['other_model'][0]}", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("layer:O", title=f"layer of {matches['model'][0]}", sort="descending"),
@@ -157,7 +170,7 @@ def contrast(rows: pl.DataFrame) -> Drawing:
 
 def explained(cells: pl.DataFrame) -> Drawing:
     """Universal against explained, two by two; a click picks a cell. Columns is_universal, is_explained, counts."""
-    picked = alt.selection_point(name="picked", fields=["is_universal", "is_explained"], on="click", clear=False)
+    picked = clicked("is_universal", "is_explained")
     named = cells.with_columns(
         pl.when(pl.col("is_universal")).then(pl.lit("universal")).otherwise(pl.lit("not universal")).alias("row"),
         pl.when(pl.col("is_explained")).then(pl.lit("has a family")).otherwise(pl.lit("none")).alias("column"),

@@ -7,9 +7,8 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.experiments import against_controls, changes, classes, sets
-from app.showing import chart, empty, numbers, open_clicked, section, table, told
+from app.showing import EXPERIMENTS, chart, empty, numbers, open_clicked, section, table, told
 
-_STUDY = "neurons ingest ingest/studies/demo-experiments.toml"
 _MEASURES = {"loss": "loss, nats", "kl": "KL(clean || edited), nats", "agreement": "share of equal top tokens"}
 _CONTROLS = {"energy": "sets that write the same energy", "random": "random sets of the same layers"}
 
@@ -20,7 +19,7 @@ def show() -> None:
     with told():
         contrasts, pairs = ask("ablation_contrasts"), ask("causally_universal")
         if contrasts.is_empty() and pairs.is_empty():
-            empty("No neurons have been ablated", _STUDY)
+            empty("No neurons have been ablated", EXPERIMENTS)
             return
         if not contrasts.is_empty():
             _sets(contrasts)

@@ -6,9 +6,7 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.single_neurons import bos_heads, paths
-from app.showing import chart, empty, numbers, open_clicked, pick_set, section, told
-
-_STUDY = "neurons ingest ingest/studies/demo-experiments.toml"
+from app.showing import EXPERIMENTS, chart, empty, numbers, open_clicked, pick_set, section, told
 
 
 def show() -> None:
@@ -17,7 +15,7 @@ def show() -> None:
     with told():
         asked = pick_set("attention")
         if asked is None:
-            empty("No neuron was taken out of the query of a head", _STUDY)
+            empty("No neuron was taken out of the query of a head", EXPERIMENTS)
             return
         with section(
             "Does the neuron turn the head to BOS?",

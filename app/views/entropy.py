@@ -7,9 +7,8 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.single_neurons import mediated, sweep
-from app.showing import chart, empty, numbers, open_clicked, pick_set, section, table, told
+from app.showing import EXPERIMENTS, chart, empty, numbers, open_clicked, pick_set, section, table, told
 
-_STUDY = "neurons ingest ingest/studies/demo-experiments.toml"
 _MEASURES = {
     "entropy": "change of the entropy, nats",
     "scale": "change of what the final norm divides by",
@@ -24,7 +23,7 @@ def show() -> None:
     with told():
         asked = pick_set("entropy")
         if asked is None:
-            empty("No single neurons have been fixed at values", _STUDY)
+            empty("No single neurons have been fixed at values", EXPERIMENTS)
             return
         _sweep(ask("entropy_sweep", **asked))
         effects = ask("mediated_effects", **asked)

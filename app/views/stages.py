@@ -7,9 +7,8 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.stages import by_depth, heads, interventions, probes, several
-from app.showing import chart, empty, numbers, pick_model, section, told
+from app.showing import EXPERIMENTS, chart, empty, numbers, pick_model, section, told
 
-_STUDY = "neurons ingest ingest/studies/demo-experiments.toml"
 _FIRST_MODELS = 5
 _ALL = 100_000
 _DEPTHS = {"layer": "layer", "relative_depth": "relative depth"}
@@ -24,7 +23,7 @@ def show() -> None:
     with told():
         stages, edited = ask("layer_stages"), ask("layer_interventions")
         if stages.is_empty() and edited.is_empty():
-            empty("No layers have been read or left out", _STUDY)
+            empty("No layers have been read or left out", EXPERIMENTS)
             return
         names = sorted({*stages["model"], *edited["model"]})
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -51,7 +50,7 @@ def _interventions(rows: pl.DataFrame, depth: str) -> None:
         "Without a layer, in another order, twice", "The band is the 95% interval over documents, by a bootstrap."
     ):
         if rows.is_empty():
-            empty("No layers of these models have been left out", _STUDY)
+            empty("No layers of these models have been left out", EXPERIMENTS)
             return
         measure = st.segmented_control(
             "Measure",
@@ -67,7 +66,7 @@ def _interventions(rows: pl.DataFrame, depth: str) -> None:
 
 def _stages(rows: pl.DataFrame, depth: str) -> None:
     if rows.is_empty():
-        empty("The layers of these models have not been read", _STUDY)
+        empty("The layers of these models have not been read", EXPERIMENTS)
         return
     left, right = st.columns(2, gap="large")
     with left, section("How far from the prediction", "KL(model || lens), the lens being norm and unembedding there."):

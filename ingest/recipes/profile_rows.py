@@ -95,12 +95,13 @@ def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:
         if lagged in profile.sums:
             yield EXPLAINED.name, _explained(neurons, profile, profiling, lagged, variable)
     yield HISTOGRAMS.name, _histograms(neurons, profile)
-    for layer in range(n_layers):
-        yield EXAMPLES.name, _examples(model, layer, "top", profile.top[layer], list(range(profile.top[layer].n)), None)
-        n = profile.random[layer].n
-        index = around_quantiles(n, _QUANTILES, _PER_QUANTILE)
-        below = [1 - k / max(1, n - 1) for k in index]
-        yield EXAMPLES.name, _examples(model, layer, "quantile", profile.random[layer], index, below)
+    every = list(range(profile.top[0].n))
+    n = profile.random[0].n
+    index = around_quantiles(n, _QUANTILES, _PER_QUANTILE)
+    below = [1 - k / max(1, n - 1) for k in index]
+    for layer, (top, random) in enumerate(zip(profile.top, profile.random, strict=True)):
+        yield EXAMPLES.name, _examples(model, layer, "top", top, every, None)
+        yield EXAMPLES.name, _examples(model, layer, "quantile", random, index, below)
     yield MEAN_TOKENS.name, _mean_tokens(neurons, profile, profiling)
 
 

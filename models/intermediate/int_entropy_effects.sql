@@ -1,4 +1,5 @@
 -- Standard errors take each document's residual from the mean as one independent piece.
+{% set quantities = ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
 with
 
 documents as (
@@ -17,7 +18,7 @@ means as (
         edit,
         sum(n)::bigint as n_positions,
         count(*)::integer as n_documents,
-    {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
+    {% for quantity in quantities %}
     sum({{ quantity }} order by document) / sum(n) as {{ quantity }},
     sum(delta_{{ quantity }} order by document) / sum(n) as delta_{{ quantity }}
     {{- ',' if not loop.last }}
@@ -31,7 +32,7 @@ errors as (
         documents.run,
         documents.model,
         documents.edit,
-    {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
+    {% for quantity in quantities %}
     sqrt(
         sum(
             (documents.delta_{{ quantity }} - means.delta_{{ quantity }} * documents.n) ** 2
@@ -59,7 +60,7 @@ effects as (
         edits.quantile,
         edits.frozen,
         means.*,
-    {% for quantity in ['scale', 'loss', 'entropy', 'reciprocal_rank', 'frequency_kl'] %}
+    {% for quantity in quantities %}
     errors.delta_{{ quantity }}_se{{ ',' if not loop.last }}
     {% endfor %}
     from edits

@@ -19,10 +19,10 @@ from tests.support.small_models import demo_folder
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
 
-# Documents, not tokens, are independent, and a few hundred short excerpts vary less unevenly than a few long files.
-N_DOCUMENTS, N_CHARACTERS = 400, 400
 pytestmark = pytest.mark.slow
 
+# Documents, not tokens, are independent, and a few hundred short excerpts vary less unevenly than a few long files.
+N_DOCUMENTS, N_CHARACTERS = 400, 400
 STATISTICS = ("mean", "var", "skew", "kurt", "sparsity")
 HALVES = ("first", "second")
 

@@ -25,12 +25,12 @@ from tests.support.small_models import VOCABULARY, demo_folder, save
 from tests.support.studies import STDLIB, entry, write_study
 from tests.support.tables import rows
 
+pytestmark = pytest.mark.slow
+
 CODE, CONTEXT = 768, 32
 PLACES = slice(CODE, CODE + CONTEXT)
 BEFORE = slice(CODE + CONTEXT, 2 * CODE + CONTEXT)
 WIDTH = 2 * CODE + CONTEXT
-pytestmark = pytest.mark.slow
-
 WORD, LETTER, PREVIOUS, PLACE, SUBSET, PROMOTES, SUPPRESSES = range(7)
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from tests.models.harness import Built, records, run_dbt
 
+pytestmark = pytest.mark.slow
+
 VARS = {
     "universal_threshold": 0.3,
     "support_cutoff": 1000,
@@ -18,9 +20,6 @@ VARS = {
     "runs": ["first", "steps"],
     "moment_strata": ["text"],
 }
-
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
