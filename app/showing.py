@@ -70,6 +70,14 @@ def table(frame: pl.DataFrame, name: str, *, opens: bool = False, height: int | 
         open_neuron(place_of(frame.row(rows[0], named=True)))
 
 
+@contextmanager
+def folded(title: str, key: str) -> Iterator[bool]:
+    """A part of a page that is asked for when it is unfolded; yields whether it is."""
+    box = st.expander(title, key=key, on_change="rerun")
+    with box:
+        yield bool(box.open)
+
+
 def numbers(frame: pl.DataFrame, name: str) -> None:
     """The rows that a chart shows, folded away."""
     with st.expander("Numbers"):

@@ -10,13 +10,13 @@ import streamlit as st
 
 from app.asking import ask
 from app.charts.histogram import histogram
-from app.errors import NotInWarehouse, UnknownNeuron
+from app.errors import UnknownNeuron
 from app.formats import number
 from app.places import Place, linked
 from app.rules import built_with
-from app.showing import chart, empty, jump_box, open_neuron, section, table, told
+from app.showing import chart, empty, folded, jump_box, open_neuron, section, table, told
 from app.views.neuron_examples import examples
-from app.views.neuron_partners import partners
+from app.views.neuron_partners import N_TOKENS, partners
 from app.views.neuron_text import try_text
 
 
@@ -178,27 +178,26 @@ def _histogram(place: Place, about: dict[str, Any]) -> None:
     first = bins.row(0, named=True)
     outside = f", {first['n_below']:,} below the first bin, {first['n_above']:,} above the last"
     st.caption(f"{first['n_all']:,} positions{outside}")
-    with told():
-        _vocabulary_histogram(place)
+    with folded("Effects over the vocabulary", "vocabulary-open") as is_open, told():
+        if is_open:
+            _vocabulary_histogram(place)
 
 
 def _vocabulary_histogram(place: Place) -> None:
-    try:
-        bins = ask("vocabulary_histogram", **_key(place))
-    except NotInWarehouse:
+    bins = ask("vocabulary_histogram", **_key(place))
+    if bins.is_empty():
+        empty("Effects over the vocabulary were not counted", "neurons ingest STUDY.toml")
         return
     effects = bins["effect"].unique(maintain_order=True).to_list()
-    if not effects:
-        return
-    with st.expander("Effects over the vocabulary"):
-        effect = st.segmented_control("Effect", effects, default=effects[0], required=True, key="effect")
-        part = bins.filter(effect=effect)
-        what = f"effect ({effect}) of a token"
-        chart(histogram(part, what=what, counted="tokens", log=True, marks={"zero": 0.0}), "vocabulary")
+    effect = st.segmented_control("Effect", effects, default=effects[0], required=True, key="effect")
+    what = f"effect ({effect}) of a token"
+    chart(
+        histogram(bins.filter(effect=effect), what=what, counted="tokens", log=True, marks={"zero": 0.0}), "vocabulary"
+    )
 
 
 def _tokens(place: Place) -> None:
-    tokens = ask("tokens_of_neuron", **_key(place), n=20)
+    tokens = ask("tokens_of_neuron", **_key(place), n=N_TOKENS)
     if tokens.is_empty():
         empty("Vocabulary effects were not measured", "neurons ingest STUDY.toml")
         return

@@ -13,11 +13,11 @@ from app.places import Place
 from app.showing import downloads, empty
 
 _TOP = "largest"
+_LEVELS = ("near 90%", "near 50%", "near 10%")
 
 
 def examples(place: Place, key: str) -> None:
     """The neuron's rows with what to show of them to choose."""
-    levels = rows(place, "quantile", whole=False)["level"].unique().sort(descending=True).to_list()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         whole = st.segmented_control(
             "Text",
@@ -29,7 +29,7 @@ def examples(place: Place, key: str) -> None:
         )
         level = st.segmented_control(
             "Which",
-            [_TOP, *levels],
+            [_TOP, *_LEVELS],
             default=_TOP,
             required=True,
             key=f"{key}-level",

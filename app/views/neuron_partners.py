@@ -9,8 +9,11 @@ from app.asking import ask
 from app.charts.partners import partners as partners_chart
 from app.passages import chips_html
 from app.places import Place
-from app.showing import clickable, empty, open_neuron, table
+from app.showing import clickable, empty, folded, open_neuron, table
 from app.views.neuron_examples import draw, legend_of, rows, scale_of
+
+# Both sides of the page ask the same of a neuron, so that it is asked once.
+N_TOKENS = 20
 
 
 def partners(place: Place) -> None:
@@ -59,7 +62,10 @@ def _side_by_side(place: Place, partner: Place) -> None:
                     open_neuron(partner)
             draw(shown.head(5), scale, marked=both)
             _written(each)
-    with st.expander(f"All neurons of {partner.model} that are much or little like it"):
+    title = f"All neurons of {partner.model} that are much or little like it"
+    with folded(title, f"matches-in-{partner.model}") as is_open:
+        if not is_open:
+            return
         matches = ask(
             "matches_of_neuron",
             model=place.model,
@@ -73,8 +79,8 @@ def _side_by_side(place: Place, partner: Place) -> None:
 
 def _written(place: Place) -> None:
     """What it promotes and suppresses, on one line each."""
-    tokens = ask("tokens_of_neuron", model=place.model, layer=place.layer, neuron=place.neuron, n=8)
+    tokens = ask("tokens_of_neuron", model=place.model, layer=place.layer, neuron=place.neuron, n=N_TOKENS)
     for side in ("promoted", "suppressed"):
-        shown = tokens.filter(pl.col("side") == side)["token"].to_list()
+        shown = tokens.filter(pl.col("side") == side)["token"].head(8).to_list()
         if shown:
             st.html(f"<div class='tokens'>{side}: {chips_html(shown)}</div>")

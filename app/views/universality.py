@@ -19,7 +19,7 @@ from app.charts.universality import (
 )
 from app.keeping import keep_answer
 from app.rules import built_with
-from app.showing import chart, clickable, empty, numbers, open_clicked, pick_model, section, table, told
+from app.showing import chart, clickable, empty, folded, numbers, open_clicked, pick_model, section, table, told
 from app.views.rule_sliders import universal_sliders
 
 _POINTS = 6000
@@ -91,7 +91,9 @@ def _neurons(comparison: str, model: str, layer: int | None, threshold: float | 
         ),
     ):
         _listed(clickable(excess(ask("excess_histogram", **where), threshold), "excess"), "excess_neurons", where)
-    with st.expander("The universal neurons, the most universal first"):
+    with folded("The universal neurons, the most universal first", "universal-open") as is_open:
+        if not is_open:
+            return
         table(ask("universal_neurons", model=model, layer=layer).head(_LISTED), "universal", opens=True)
         keep_answer("universal", "universal_neurons", model=model, layer=layer)
 

@@ -24,12 +24,20 @@ examples as (
         and choice = $choice::varchar
 ),
 
-sequences as (
+placed as (
     select
         examples.rank,
-        examples.position,
+        struct_pack(
+            activation := examples.activation,
+            quantile := examples.quantile,
+            sequence := examples.sequence,
+            position := examples.position,
+            path := examples.path,
+            subset := examples.subset
+        ) as example,
         examples.activations as kept,
-        sequences.token_ids as row_ids
+        unnest(sequences.token_ids) as token_id,
+        generate_subscripts(sequences.token_ids, 1) - 1 as place
     from examples
     inner join staging.stg_raw__sequences as sequences
         on
@@ -37,28 +45,22 @@ sequences as (
             and examples.sequence = sequences.sequence
 ),
 
-placed as (
-    select
-        rank,
-        position,
-        kept,
-        unnest(row_ids) as token_id,
-        generate_subscripts(row_ids, 1) - 1 as place
-    from sequences
-),
-
 texts as (
     select
         placed.rank,
-        list(tokens.token order by placed.place) as tokens,
-        list(placed.token_id order by placed.place) as token_ids,
+        any_value(placed.example) as example,
         list(
-            case
-                when placed.place between placed.position - 16 and placed.position + 16
-                    then placed.kept[placed.place - placed.position + 17]
-            end
+            struct_pack(
+                place := placed.place,
+                token_id := placed.token_id,
+                token := tokens.token,
+                activation := case
+                    when placed.place between placed.example['position'] - 16 and placed.example['position'] + 16
+                        then placed.kept[placed.place - placed.example['position'] + 17]
+                end
+            )
             order by placed.place
-        ) as activations
+        ) as steps
     from placed
     inner join tokens on placed.token_id = tokens.token_id
     group by placed.rank
@@ -66,25 +68,24 @@ texts as (
 
 shown as (
     select
-        examples.rank,
-        examples.activation,
-        examples.quantile,
+        rank,
+        example['activation'] as activation,
+        example['quantile'] as quantile,
         -- The mart takes them from around these three.
         case
-            when examples.quantile > 0.7 then 'near 90%'
-            when examples.quantile > 0.3 then 'near 50%'
-            when examples.quantile is not null then 'near 10%'
+            when example['quantile'] > 0.7 then 'near 90%'
+            when example['quantile'] > 0.3 then 'near 50%'
+            when example['quantile'] is not null then 'near 10%'
         end as level,
-        examples.sequence,
-        examples.position,
+        example['sequence'] as sequence,
+        example['position'] as position,
         0 as start,
-        examples.path,
-        examples.subset,
-        texts.tokens,
-        texts.token_ids,
-        texts.activations
-    from examples
-    inner join texts on examples.rank = texts.rank
+        example['path'] as path,
+        example['subset'] as subset,
+        list_transform(steps, lambda step: step['token']) as tokens,
+        list_transform(steps, lambda step: step['token_id']) as token_ids,
+        list_transform(steps, lambda step: step['activation']) as activations
+    from texts
 )
 
 select * from shown

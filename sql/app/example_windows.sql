@@ -27,20 +27,34 @@ examples as (
 
 placed as (
     select
-        rank,
-        unnest(token_ids) as token_id,
-        unnest(activations) as activation,
-        generate_subscripts(token_ids, 1) as place
+        examples.rank,
+        struct_pack(
+            activation := examples.activation,
+            quantile := examples.quantile,
+            sequence := examples.sequence,
+            position := examples.position,
+            path := examples.path,
+            subset := examples.subset
+        ) as example,
+        unnest(examples.token_ids) as token_id,
+        unnest(examples.activations) as activation,
+        generate_subscripts(examples.token_ids, 1) as place
     from examples
 ),
 
 texts as (
     select
         placed.rank,
-        min(placed.place) as first_place,
-        list(tokens.token order by placed.place) as tokens,
-        list(placed.token_id order by placed.place) as token_ids,
-        list(placed.activation order by placed.place) as activations
+        any_value(placed.example) as example,
+        list(
+            struct_pack(
+                place := placed.place,
+                token_id := placed.token_id,
+                token := tokens.token,
+                activation := placed.activation
+            )
+            order by placed.place
+        ) as steps
     from placed
     inner join tokens on placed.token_id = tokens.token_id
     group by placed.rank
@@ -48,25 +62,24 @@ texts as (
 
 shown as (
     select
-        examples.rank,
-        examples.activation,
-        examples.quantile,
+        rank,
+        example['activation'] as activation,
+        example['quantile'] as quantile,
         -- The mart takes them from around these three.
         case
-            when examples.quantile > 0.7 then 'near 90%'
-            when examples.quantile > 0.3 then 'near 50%'
-            when examples.quantile is not null then 'near 10%'
+            when example['quantile'] > 0.7 then 'near 90%'
+            when example['quantile'] > 0.3 then 'near 50%'
+            when example['quantile'] is not null then 'near 10%'
         end as level,
-        examples.sequence,
-        examples.position,
-        examples.position - 17 + texts.first_place as start,
-        examples.path,
-        examples.subset,
-        texts.tokens,
-        texts.token_ids,
-        texts.activations
-    from examples
-    inner join texts on examples.rank = texts.rank
+        example['sequence'] as sequence,
+        example['position'] as position,
+        example['position'] - 17 + steps[1]['place'] as start,
+        example['path'] as path,
+        example['subset'] as subset,
+        list_transform(steps, lambda step: step['token']) as tokens,
+        list_transform(steps, lambda step: step['token_id']) as token_ids,
+        list_transform(steps, lambda step: step['activation']) as activations
+    from texts
 )
 
 select * from shown

@@ -118,6 +118,13 @@ class TestNeuron:
         assert not at.exception
         assert 0 < len(passages(at)) < 10 + 5 + 5
 
+    def test_effects_over_the_vocabulary_are_asked_for_when_unfolded(self, look: Look, demo: Path) -> None:
+        model, layer, neuron = self.PLACE
+        address = {"model": model, "layer": str(layer), "neuron": str(neuron)}
+        for is_open in (False, True):
+            at = look(demo, "neuron", {"vocabulary-open": is_open}, **address)
+            assert ("effect" in {each.key for each in at.segmented_control}) is is_open
+
     def test_partners_of_every_other_model(self, look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
         at = self.opened(look, demo)
         rows = con.execute(
@@ -217,6 +224,12 @@ def test_a_bar_of_the_excess_lists_its_neurons(look: Look, demo: Path, con: duck
         "and excess_corr >= 0.1 and excess_corr < 0.2",
     )
     assert 0 < len(listed) == min(n, 1000)
+
+
+def test_universal_neurons_are_listed_when_unfolded(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
+    at = look(demo, "universality", {"universal-open": True})
+    (n_universal,) = one(con, "select count(*) from neurons where model = 'demo-1' and is_universal")
+    assert any(len(frame.value) == n_universal and "excess_corr" in frame.value for frame in at.dataframe)
 
 
 def test_a_cell_of_the_depth_map_lists_its_neurons_and_a_row_opens_one(

@@ -132,7 +132,7 @@ class TestExplorer:
 
     def test_a_name_that_is_taken(self, look: Look, demo: Path) -> None:
         keep(demo, NeuronList("mine", A, "q"))
-        at = look(demo, "universality")
+        at = look(demo, "universality", {"universal-open": True})
         at.text_input(key="keep-name-universal").set_value("mine").run()
         at.button(key="keep-button-universal").click().run()
         assert any("already" in each.value for each in at.warning)
