@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import streamlit as st
 
-from app.errors import NotInWarehouse, QueryFailed, QueryRefused
+from app.errors import NotInWarehouse, QueryFailed, QueryRefused, ReaderError
 from app.guard import Catalog, Checked, catalog_of, check
 from app.opening import opened
-from app.questions import FOLDER, question
+from app.questions import FOLDER, Question, question
 from app.sandbox import run_query
 from app.warehouse import connect, cursor
 
@@ -36,14 +41,36 @@ def ask(name: str, **parameters: Parameter) -> pl.DataFrame:
         NotInWarehouse: the warehouse has no such tables or columns.
         ReaderError: as `run_query`.
     """
-    source = opened()
-    return _answer(str(source.warehouse), source.identity, text_of(name), tuple(sorted(parameters.items())))
+    asked = _asked(name, parameters)
+    known = _answers().known(asked)
+    if known is not None:
+        return known
+    with st.spinner("Asking the warehouse", show_time=True):
+        return _answers().of(asked, _connection(*asked.version), _checked(*asked.version, asked.sql))
 
 
-def text_of(name: str) -> str:
-    """SQL of a named query; of the explorer's own files first, then of the questions."""
-    folder = EXPLORER_FOLDER if (EXPLORER_FOLDER / f"{name}.sql").exists() else FOLDER
-    return question(name, folder).sql
+def ask_ahead(*names: str, **parameters: Parameter) -> None:
+    """Asks several queries at once of which `ask` will want the rows next; what fails is left to `ask`.
+
+    Args:
+        names: of files, without `.sql`.
+        parameters: those of all of them; a query takes the ones that it has.
+    """
+    jobs = []
+    for name in names:
+        with suppress(ReaderError):
+            own = {key: value for key, value in parameters.items() if key in question_of(name).parameters}
+            asked = _asked(name, own)
+            if _answers().known(asked) is None:
+                jobs.append((asked, _connection(*asked.version), _checked(*asked.version, asked.sql)))
+    with st.spinner("Asking the warehouse", show_time=True):
+        for job in [_pool().submit(_answers().of, *job) for job in jobs]:
+            job.exception()
+
+
+def question_of(name: str) -> Question:
+    """A named query; of the explorer's own files first, then of the questions."""
+    return question(name, EXPLORER_FOLDER if (EXPLORER_FOLDER / f"{name}.sql").exists() else FOLDER)
 
 
 def connection() -> duckdb.DuckDBPyConnection:
@@ -52,23 +79,71 @@ def connection() -> duckdb.DuckDBPyConnection:
     return _connection(str(source.warehouse), source.identity)
 
 
-@st.cache_data(max_entries=_KEPT_ANSWERS, show_spinner="Asking the warehouse", show_time=True)
-def _answer(warehouse: str, identity: str, sql: str, parameters: tuple[tuple[str, Parameter], ...]) -> pl.DataFrame:
-    try:
-        checked = _checked(warehouse, identity, sql)
-        return run_query(_connection(warehouse, identity), sql, dict(parameters), _TIMEOUT_S, checked=checked).frame
-    except (QueryRefused, QueryFailed, duckdb.Error) as error:
-        # The explorer's own text was tried on a whole warehouse: what it asks for is not in this one.
-        raise NotInWarehouse(
-            "This warehouse does not hold it: it was built by another version, or only half. Run `neurons build`."
-        ) from error
+@dataclass(frozen=True)
+class _Asked:
+    """A query of a version of a warehouse."""
+
+    version: tuple[str, str]
+    sql: str
+    parameters: tuple[tuple[str, Parameter], ...]
+
+
+class _Answers:
+    """The last answers, shared by all sessions and threads."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[_Asked, pl.DataFrame] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def known(self, asked: _Asked) -> pl.DataFrame | None:
+        with self._lock:
+            if asked in self._found:
+                self._found.move_to_end(asked)
+            return self._found.get(asked)
+
+    def of(self, asked: _Asked, con: duckdb.DuckDBPyConnection, checked: Checked) -> pl.DataFrame:
+        try:
+            frame = run_query(con, asked.sql, dict(asked.parameters), _TIMEOUT_S, checked=checked, at_once=True).frame
+        except (QueryRefused, QueryFailed, duckdb.Error) as error:
+            raise _not_in_warehouse() from error
+        with self._lock:
+            self._found[asked] = frame
+            while len(self._found) > _KEPT_ANSWERS:
+                self._found.popitem(last=False)
+        return frame
+
+
+def _asked(name: str, parameters: Mapping[str, Parameter]) -> _Asked:
+    source = opened()
+    given = sorted((key, value) for key, value in parameters.items() if value is not None)
+    return _Asked((str(source.warehouse), source.identity), question_of(name).sql, tuple(given))
+
+
+def _not_in_warehouse() -> NotInWarehouse:
+    # The explorer's own text was tried on a whole warehouse: what it asks for is not in this one.
+    return NotInWarehouse(
+        "This warehouse does not hold it: it was built by another version, or only half. Run `neurons build`."
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def _answers() -> _Answers:
+    return _Answers()
+
+
+@st.cache_resource(show_spinner=False)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(thread_name_prefix="asking")
 
 
 # A page asks many questions: each text is checked once per version, and a version is looked through once.
 @st.cache_resource(max_entries=_KEPT_ANSWERS, show_spinner=False)
 def _checked(warehouse: str, identity: str, sql: str) -> Checked:
-    with closing(cursor(_connection(warehouse, identity))) as own:
-        return check(own, sql, _catalog(warehouse, identity))
+    try:
+        with closing(cursor(_connection(warehouse, identity))) as own:
+            return check(own, sql, _catalog(warehouse, identity))
+    except (QueryRefused, QueryFailed, duckdb.Error) as error:
+        raise _not_in_warehouse() from error
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

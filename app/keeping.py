@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import polars as pl
 import streamlit as st
 
-from app.asking import Parameter, connection, text_of
+from app.asking import Parameter, connection, question_of
 from app.errors import BadList, ReaderError
 from app.lists import MOST, NeuronList, keep
 from app.opening import opened
@@ -26,7 +26,7 @@ def keep_answer(key: str, name: str, **parameters: Parameter) -> None:
         name: of the query, as in `ask`.
         parameters: values of its parameters; one that is left out, such as a limit, is NULL.
     """
-    keep_query(key, text_of(name), parameters)
+    keep_query(key, question_of(name).sql, parameters)
 
 
 def keep_query(key: str, sql: str, parameters: Mapping[str, object]) -> None:

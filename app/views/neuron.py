@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from app.asking import ask
+from app.asking import ask, ask_ahead
 from app.charts.histogram import histogram
 from app.errors import UnknownNeuron
 from app.formats import number
@@ -16,8 +16,13 @@ from app.places import Place, linked
 from app.rules import built_with
 from app.showing import chart, empty, folded, jump_box, open_neuron, section, table, told
 from app.views.neuron_examples import examples
-from app.views.neuron_partners import N_TOKENS, partners
+from app.views.neuron_partners import N_TOKENS, partners, tokens_of
 from app.views.neuron_text import try_text
+
+_ASKED_FIRST = (
+    *("example_windows", "partners_of_neuron", "tokens_of_neuron", "neuron_histogram"),
+    *("families_of_neuron", "features_of_neuron", "roles_of_neuron", "neuron_card"),
+)
 
 
 def show() -> None:
@@ -131,6 +136,7 @@ def _figures(about: dict[str, Any]) -> None:
 
 
 def _body(place: Place, about: dict[str, Any]) -> None:
+    ask_ahead(*_ASKED_FIRST, **_key(place), choice="top", n=N_TOKENS)
     left, right = st.columns([3, 2], gap="large")
     with left, section("Where it fires", "Rows of text with this neuron's activation at each token."):
         examples(place, "own")
@@ -151,15 +157,27 @@ def _body(place: Place, about: dict[str, Any]) -> None:
         _features(place)
     with right, section("Family and role, and the rule behind them"):
         _rules(place, about)
-    left, right = st.columns(2, gap="large")
-    with left, section("Attention heads", "Which heads it reads from, or acts on, by the weights alone."):
-        table(ask("heads_of_neuron", **_key(place)), "heads", height=280)
-    with right, section("Nearest neurons of this model", "By the cosine of weights; a click opens the neuron."):
-        table(ask("nearest_of_neuron", **_key(place)), "nearest", opens=True, height=280)
-    with section("All statistics", "Each with its percentile among the neurons of its layer."):
-        percentile = st.column_config.ProgressColumn(format="%.1f", min_value=0, max_value=100)
-        card = ask("neuron_card", **_key(place)).drop("model", "layer", "neuron")
-        table(_with_meaning(card), "statistics", percentile=percentile)
+    _more(place)
+
+
+def _more(place: Place) -> None:
+    """What is asked for when its tab is opened."""
+    names = ["All statistics", "Attention heads", "Nearest neurons"]
+    statistics, heads, nearest = st.tabs(names, key="more", on_change="rerun")
+    with statistics, told():
+        if statistics.open:
+            st.caption("Each with its percentile among the neurons of its layer.")
+            percentile = st.column_config.ProgressColumn(format="%.1f", min_value=0, max_value=100)
+            card = ask("neuron_card", **_key(place)).drop("model", "layer", "neuron")
+            table(_with_meaning(card), "statistics", percentile=percentile)
+    with heads, told():
+        if heads.open:
+            st.caption("Which heads it reads from, or acts on, by the weights alone.")
+            table(ask("heads_of_neuron", **_key(place)), "heads", height=280)
+    with nearest, told():
+        if nearest.open:
+            st.caption("Neurons of this model by the cosine of weights; a click opens the neuron.")
+            table(ask("nearest_of_neuron", **_key(place)), "nearest", opens=True, height=280)
 
 
 def _with_meaning(card: pl.DataFrame) -> pl.DataFrame:
@@ -197,7 +215,7 @@ def _vocabulary_histogram(place: Place) -> None:
 
 
 def _tokens(place: Place) -> None:
-    tokens = ask("tokens_of_neuron", **_key(place), n=N_TOKENS)
+    tokens = tokens_of(place)
     if tokens.is_empty():
         empty("Vocabulary effects were not measured", "neurons ingest STUDY.toml")
         return

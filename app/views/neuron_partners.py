@@ -5,15 +5,15 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from app.asking import ask
+from app.asking import Parameter, ask, ask_ahead
 from app.charts.partners import partners as partners_chart
 from app.passages import chips_html
 from app.places import Place
 from app.showing import clickable, empty, folded, open_neuron, table
 from app.views.neuron_examples import draw, legend_of, rows, scale_of
 
-# Both sides of the page ask the same of a neuron, so that it is asked once.
 N_TOKENS = 20
+_N_WRITTEN = 8
 
 
 def partners(place: Place) -> None:
@@ -43,6 +43,8 @@ def partners(place: Place) -> None:
 
 
 def _side_by_side(place: Place, partner: Place) -> None:
+    key: dict[str, Parameter] = {"model": partner.model, "layer": partner.layer, "neuron": partner.neuron}
+    ask_ahead("example_windows", "tokens_of_neuron", **key, choice="top", n=N_TOKENS, by_weights=True)
     own, others = rows(place, "top", whole=False), rows(partner, "top", whole=False)
     if own.is_empty() or others.is_empty():
         empty("Examples were not measured for both", "neurons ingest STUDY.toml with [measure] features = true")
@@ -61,7 +63,8 @@ def _side_by_side(place: Place, partner: Place) -> None:
                 if each is partner and st.button("open", icon=":material/open_in_new:", key="open-partner"):
                     open_neuron(partner)
             draw(shown.head(5), scale, marked=both)
-            _written(each)
+            # Of its own the page has asked for all.
+            _written(tokens_of(each, by_weights=True if each is partner else None))
     title = f"All neurons of {partner.model} that are much or little like it"
     with folded(title, f"matches-in-{partner.model}") as is_open:
         if not is_open:
@@ -77,10 +80,16 @@ def _side_by_side(place: Place, partner: Place) -> None:
         table(matches.rename(names), "matches", opens=True)
 
 
-def _written(place: Place) -> None:
+def tokens_of(place: Place, by_weights: bool | None = None) -> pl.DataFrame:
+    """Tokens that a neuron promotes, suppresses and fires at; by weights alone, the first two sides."""
+    return ask(
+        "tokens_of_neuron", model=place.model, layer=place.layer, neuron=place.neuron, n=N_TOKENS, by_weights=by_weights
+    )
+
+
+def _written(tokens: pl.DataFrame) -> None:
     """What it promotes and suppresses, on one line each."""
-    tokens = ask("tokens_of_neuron", model=place.model, layer=place.layer, neuron=place.neuron, n=N_TOKENS)
     for side in ("promoted", "suppressed"):
-        shown = tokens.filter(pl.col("side") == side)["token"].head(8).to_list()
+        shown = tokens.filter(pl.col("side") == side)["token"].head(_N_WRITTEN).to_list()
         if shown:
             st.html(f"<div class='tokens'>{side}: {chips_html(shown)}</div>")

@@ -3,6 +3,7 @@
 -- $layer: block, from 0
 -- $neuron: entry of the hidden vector, from 0
 -- $n: tokens of each side at most
+-- $by_weights: true for the sides promoted and suppressed alone, which need no text
 select
     side,
     rank,
@@ -15,4 +16,5 @@ where
     and layer = $layer::integer
     and neuron = $neuron::integer
     and rank <= $n::integer
+    and (side in ('promoted', 'suppressed') or not coalesce($by_weights::boolean, false))
 order by side, rank

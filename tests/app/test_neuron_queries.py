@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.asking import text_of
+from app.asking import question_of
 from app.guard import check
 from app.warehouse import connect, cursor
 from tests.conftest import Ingested
@@ -19,7 +19,7 @@ NAMES = (
     *("families_of_neuron", "roles_of_neuron"),
 )
 PLACE = {"model": "demo-1", "layer": 2, "neuron": 117}
-MORE = {"other_model": "demo-2", "choice": "top", "n": 20}
+MORE = {"other_model": "demo-2", "choice": "top", "n": 20, "by_weights": False}
 # A neuron's own rows are at most its partners, 50 a side, in each of two other models.
 MOST_ROWS = 400
 
@@ -34,7 +34,7 @@ def scans(operator: dict[str, Any]) -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_only_the_neurons_own_rows_are_read(trained: Ingested, name: str) -> None:
-    sql = text_of(name)
+    sql = question_of(name).sql
     with connect(trained.warehouse) as con:
         used = check(cursor(con), sql).parameters
         values = {key: value for key, value in (PLACE | MORE).items() if key in used}

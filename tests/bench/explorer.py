@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,20 @@ def looked_at(warehouse: Path) -> dict[str, Any]:
     }
 
 
-def _timed_queries() -> list[tuple[str, float]]:
-    """From now on every query of a page leaves its title and its seconds here."""
+@dataclass(frozen=True)
+class _Spent:
+    """A query of a page: its title, and when it began and ended."""
+
+    title: str
+    began: float
+    ended: float
+
+
+def _timed_queries() -> list[_Spent]:
+    """From now on every query of a page leaves its times here."""
     from app import asking
 
-    spent: list[tuple[str, float]] = []
+    spent: list[_Spent] = []
     plain = vars(asking)["run_query"]
 
     def timed(con: Any, sql: str, *given: Any, **more: Any) -> Any:
@@ -84,7 +94,7 @@ def _timed_queries() -> list[tuple[str, float]]:
         try:
             return plain(con, sql, *given, **more)
         finally:
-            spent.append((sql.splitlines()[0].removeprefix("-- "), time.perf_counter() - started))
+            spent.append(_Spent(sql.splitlines()[0].removeprefix("-- "), started, time.perf_counter()))
 
     vars(asking)["run_query"] = timed
     return spent
@@ -92,29 +102,33 @@ def _timed_queries() -> list[tuple[str, float]]:
 
 def _first_run(at: Any, page: str) -> float:
     """Seconds of the first run of a page whose answers nobody has asked for before."""
-    import streamlit as st
+    from app import asking
 
     if page != "home":
         at.switch_page(str(Path("app/views").resolve() / f"{page}.py"))
-    st.cache_data.clear()
+    vars(asking)["_answers"].clear()
     started = time.perf_counter()
     at.run()
     assert not at.exception, at.exception
     return time.perf_counter() - started
 
 
-def _after(act: Callable[[], Any], spent: list[tuple[str, float]]) -> float:
-    """Seconds of the queries behind one click."""
+def _after(act: Callable[[], Any], spent: list[_Spent]) -> float:
+    """Seconds that one click waits for its queries; some of them run side by side."""
     spent_before = len(spent)
     at = act()
     assert not at.exception, at.exception
-    return sum(seconds for _, seconds in spent[spent_before:])
+    waited, until = 0.0, 0.0
+    for query in sorted(spent[spent_before:], key=lambda each: each.began):
+        waited += max(0.0, query.ended - max(query.began, until))
+        until = max(until, query.ended)
+    return waited
 
 
-def _slowest(spent: list[tuple[str, float]]) -> dict[str, float]:
+def _slowest(spent: list[_Spent]) -> dict[str, float]:
     slowest: dict[str, float] = {}
-    for title, seconds in spent:
-        slowest[title] = max(seconds, slowest.get(title, 0.0))
+    for query in spent:
+        slowest[query.title] = max(query.ended - query.began, slowest.get(query.title, 0.0))
     return slowest
 
 
