@@ -23,6 +23,7 @@ PAGES = (
     ("views/attention.py", "Attention", ":material/visibility:", "attention"),
     ("views/stages.py", "Stages", ":material/stairs:", "stages"),
     ("views/training.py", "Training", ":material/trending_up:", "training"),
+    ("views/published.py", "Published", ":material/menu_book:", "published"),
     ("views/lists.py", "Lists", ":material/bookmark:", "lists"),
     ("views/sql.py", "SQL", ":material/database:", "sql"),
 )

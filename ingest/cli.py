@@ -103,6 +103,26 @@ def build(warehouse: Path | None, full_refresh: bool, variables: str | None) -> 
     build_marts(warehouse_path(warehouse), click.echo, full_refresh=full_refresh, variables=variables)
 
 
+@cli.command("import")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--model", required=True, help="Name of the model, such as stanford-gpt2-small-a.")
+@click.option("--layers", type=click.IntRange(min=1, max=65_535), help="Blocks of a model that is not known by name.")
+@click.option("--d-mlp", type=click.IntRange(min=1), help="Neurons per layer of a model that is not known by name.")
+@_WAREHOUSE
+def import_published(path: Path, model: str, layers: int | None, d_mlp: int | None, warehouse: Path | None) -> None:
+    """Take a published frame of neurons (CSV or Parquet) into the warehouse."""
+    from ingest.recipes.importing import import_frame
+
+    done = import_frame(path, model, warehouse_path(warehouse), n_layers=layers, d_mlp=d_mlp)
+    if done.was_there:
+        click.echo(f"{path.name} was imported before: nothing to do")
+        return
+    click.echo(f"{model}: {done.n_rows:,} of {done.n_neurons:,} neurons, {', '.join(done.columns)}")
+    if done.is_universal_subset:
+        click.echo("every one of them is universal: the other neurons count as not universal")
+    click.echo(f"run {done.run} is finished; next: neurons build")
+
+
 @cli.command()
 @click.argument("question", required=False)
 @click.option("-c", "command", help="A query instead of a question.")

@@ -25,6 +25,7 @@ _FIRST = {
     "attention": "path_ablations",
     "stages": "layer_stages",
     "training": "persistence",
+    "published": "published_comparison",
     "lists": "neurons",
     "sql": "neurons",
 }

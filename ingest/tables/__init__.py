@@ -47,6 +47,7 @@ from ingest.tables.profiles import (
     TOKEN_FEATURES,
     TOKENS,
 )
+from ingest.tables.published import IMPORTED, IMPORTED_NEURONS, IMPORTS, PUBLISHED_COLUMNS
 from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA
 from ingest.tables.single_neurons import (
     ENTROPY_EDITS,
@@ -87,6 +88,7 @@ TABLES = (
     *EXPERIMENTAL,
     *OF_SINGLE_NEURONS,
     *SUFFIXES,
+    *IMPORTED,
 )
 
 __all__ = [
@@ -116,6 +118,9 @@ __all__ = [
     "HEAD_SCORES",
     "HEAD_VALUE_SUMS",
     "HISTOGRAMS",
+    "IMPORTED",
+    "IMPORTED_NEURONS",
+    "IMPORTS",
     "MEAN_TOKENS",
     "MODELS",
     "MOMENTS",
@@ -136,6 +141,7 @@ __all__ = [
     "PROBE_NEURONS",
     "PROBE_SUMS",
     "PROFILES",
+    "PUBLISHED_COLUMNS",
     "RUNS",
     "SCHEMA",
     "SELECTIONS",

@@ -98,6 +98,81 @@ scores as (
             and erring.model = supports.model
             and erring.layer = supports.layer
             and erring.neuron = supports.neuron
+),
+
+measured as (
+    select
+        comparison,
+        run,
+        model,
+        layer,
+        neuron,
+        max_corr,
+        mean_corr,
+        min_corr,
+        max_baseline,
+        mean_baseline,
+        min_baseline,
+        mean_shift,
+        mean_noise,
+        mean_twin,
+        excesses,
+        sd_partners,
+        se_draws,
+        n_groups,
+        n_partners,
+        is_dead,
+        excess_corr,
+        null as excess_bound,
+        excess_without,
+        se_tokens,
+        excess_se,
+        excess_low,
+        excess_high,
+        support
+    from scores
+),
+
+-- Published frames give no error; a universal subset says of the other neurons that their excess is small.
+imported as (
+    select
+        'seeds' as comparison,
+        run,
+        model,
+        layer,
+        neuron,
+        max_corr,
+        mean_corr,
+        min_corr,
+        max_baseline,
+        mean_baseline,
+        min_baseline,
+        null as mean_shift,
+        null as mean_noise,
+        null as mean_twin,
+        null as excesses,
+        null as sd_partners,
+        null as se_draws,
+        null as n_groups,
+        null as n_partners,
+        is_dead,
+        excess_corr,
+        excess_bound,
+        null as excess_without,
+        null as se_tokens,
+        null as excess_se,
+        null as excess_low,
+        null as excess_high,
+        null as support
+    from {{ ref('int_imported_neurons') }}
+    where not is_ingested
+    qualify bool_or(coalesce(excess_corr, excess_bound) is not null) over (partition by model)
+),
+
+together as (
+    select * from measured
+    union all
+    select * from imported
 )
 
-select * exclude (moments_run, influences, influence, df, margin) from scores
+select * from together

@@ -159,6 +159,54 @@ joined as (
             and weights.model = null_shares.model
             and weights.layer = null_shares.layer
             and weights.neuron = null_shares.neuron
+),
+
+-- A model that was ingested is shown as it was measured.
+imported as (
+    select
+        run as weights_run,
+        run as moments_run,
+        model,
+        layer,
+        neuron,
+        is_dead,
+        w_in_norm,
+        null as w_up_norm,
+        w_out_norm,
+        input_bias,
+        in_out_sim,
+        null as up_out_sim,
+        l2_penalty,
+        mean,
+        var,
+        skew,
+        kurt,
+        sparsity,
+        null as post_mean,
+        null as post_var,
+        null as post_kurt,
+        null as support,
+        vocab_mean,
+        vocab_var,
+        vocab_skew,
+        vocab_kurt,
+        null as embed_mean,
+        null as embed_var,
+        null as embed_skew,
+        null as embed_kurt,
+        null as frequency_corr,
+        null as logit_var,
+        null as null_share_02,
+        null as null_share_05,
+        null as null_share_10
+    from {{ ref('int_imported_neurons') }}
+    where not is_ingested
+),
+
+properties as (
+    select * from joined
+    union all
+    select * from imported
 )
 
-select * from joined
+select * from properties

@@ -40,6 +40,8 @@ quantiles as (
         any_value(weights_run) as run
     from properties
     group by model, layer
+    -- A published subset has no profile: it needs the whole layer, but for a few neurons.
+    having count(vocab_kurt) > 0.9 * count(*)
 ),
 
 profiles as (

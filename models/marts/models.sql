@@ -36,7 +36,39 @@ described as (
         on
             models.run = speaking_runs.run
             and models.model = speaking_runs.model
-    order by models.model
+),
+
+imported as (
+    select
+        model,
+        model_family,
+        seed,
+        null as step,
+        'imported: ' || files as source,
+        null as revision,
+        null as architecture,
+        n_layers,
+        null as d_model,
+        d_mlp,
+        null as d_vocab,
+        (n_layers::bigint * d_mlp)::integer as n_neurons,
+        null as activation,
+        null as is_gated,
+        null as norm,
+        null as processing,
+        null as weights_hash,
+        null as tokenizer_hash,
+        null as parity_error,
+        run
+    from {{ ref('int_imported_models') }}
+    where not is_ingested
+),
+
+shown as (
+    select * from described
+    union all
+    select * from imported
 )
 
-select * from described
+select * from shown
+order by model

@@ -40,12 +40,19 @@ models as (
             run,
             model
         from {{ ref('stg_raw__experiments') }}
+        union all
+        select
+            run,
+            model
+        from {{ ref('stg_raw__imports') }}
     )
     group by run
 ),
 
 speaking_runs as (
     select distinct run from {{ ref('int_speaking_runs') }}
+    union all
+    select run from {{ ref('stg_raw__imports') }}
 ),
 
 described as (

@@ -2,7 +2,6 @@ with
 
 scores as (
     select * from {{ ref('int_comparison_scores') }}
-    where excess_corr is not null
 ),
 
 partial_scores as (
@@ -37,6 +36,8 @@ whole as (
         {{ counts_without_a_group('threshold') }} as n_without
     from asked
     group by comparison, model, run, threshold
+    -- A share needs all neurons. A published subset of universal ones says enough of the others from its own threshold.
+    having bool_and(excess_corr is not null or coalesce(excess_bound <= threshold, false))
 ),
 
 budgets as (
@@ -69,7 +70,7 @@ budgets as (
 points as (
     select
         whole.*,
-        runs.n_positions,
+        coalesce(runs.n_positions, 0) as n_positions,
         true as is_whole
     from whole
     inner join runs on whole.run = runs.run

@@ -6,10 +6,13 @@
 {% macro create_rule_universal() -%}
     create or replace macro marts.rule_universal(threshold, support_cutoff) as table
     select
-        scores.* exclude (excesses, excess_without, n_groups),
-        not scores.is_dead and scores.excess_corr > asked.above as is_universal,
+        scores.* exclude (excesses, excess_without, n_groups, excess_bound),
         case
-            when scores.excess_corr is null then null
+            when scores.excess_corr is not null then not scores.is_dead and scores.excess_corr > asked.above
+            when scores.excess_bound <= asked.above then false
+        end as is_universal,
+        case
+            when is_universal is null then null
             when scores.is_dead then 'no'
             when scores.support is null or scores.support < asked.at_least then 'undecided'
             when scores.excess_low > asked.above then 'yes'

@@ -4,7 +4,8 @@
     sum(is_dead::integer)::integer as n_dead,
     -- A sum, not a filtered count: NULL without a comparison.
     sum(is_universal::integer)::integer as n_universal,
-    100.0 * sum(is_universal::integer) / count(*) as pct_universal,
+    -- Of a part of the model there is a number, and no share.
+    case when count(is_universal) = count(*) then 100.0 * sum(is_universal::integer) / count(*) end as pct_universal,
     {{ counts_without_a_group(var('universal_threshold')) }} as n_without,
     sum((universal_call = 'yes')::integer)::integer as n_yes,
     sum((universal_call = 'undecided')::integer)::integer as n_undecided,

@@ -17,12 +17,14 @@ from tests.app.looking import Look, main_text, passages
 from tests.conftest import Ingested
 
 PAGES = ("home", "neuron", "universality", "depth", "families", "roles", "lists", "sql")
+EXPERIMENTS, TRAINING = (f"neurons ingest ingest/studies/demo-{what}.toml" for what in ("experiments", "training"))
 UNMEASURED = {
-    "ablation": "demo-experiments",
-    "entropy": "demo-experiments",
-    "attention": "demo-experiments",
-    "stages": "demo-experiments",
-    "training": "demo-training",
+    "ablation": EXPERIMENTS,
+    "entropy": EXPERIMENTS,
+    "attention": EXPERIMENTS,
+    "stages": EXPERIMENTS,
+    "training": TRAINING,
+    "published": "neurons import",
 }
 
 
@@ -56,11 +58,11 @@ def test_every_page_shows_everything(look: Look, demo: Path, page: str) -> None:
     assert {name.rsplit("-", 1)[1] for name in names if name} <= {"csv", "parquet"}
 
 
-@pytest.mark.parametrize(("page", "study"), UNMEASURED.items())
-def test_what_was_not_measured_names_the_study_that_does(look: Look, demo: Path, page: str, study: str) -> None:
+@pytest.mark.parametrize(("page", "command"), UNMEASURED.items())
+def test_what_was_not_measured_names_the_command_that_does(look: Look, demo: Path, page: str, command: str) -> None:
     at = look(demo, page)
-    assert f"neurons ingest ingest/studies/{study}.toml" in at.info[0].value
-    assert (FOLDER.parent / "ingest" / "studies" / f"{study}.toml").exists()
+    assert command in at.info[0].value
+    assert all((FOLDER.parent / word).exists() for word in command.split() if word.endswith(".toml"))
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -257,8 +259,9 @@ def test_a_click_on_a_partner_opens_it(look: Look, demo: Path) -> None:
 
 
 def test_a_click_on_a_near_neuron_opens_it_once(look: Look, demo: Path, con: duckdb.DuckDBPyConnection) -> None:
-    row = {"nearest": {"selection": {"rows": [0], "columns": [], "cells": []}}}
-    at = look(demo, "neuron", None, model="demo-1", layer="2", neuron="117")
+    tab = {"more": "Nearest neurons"}
+    row = tab | {"nearest": {"selection": {"rows": [0], "columns": [], "cells": []}}}
+    at = look(demo, "neuron", tab, model="demo-1", layer="2", neuron="117")
     nearest = next(frame.value for frame in at.dataframe if "cosine" in frame.value).iloc[0]
     at = look(demo, "neuron", row, model="demo-1", layer="2", neuron="117")
     assert at.title[0].value.split() == ["demo-1", f"L{nearest['layer']}.N{nearest['neuron']}"]
