@@ -69,7 +69,7 @@ def write_warehouse(
         ((n_rows,),) = con.execute(f"select count(*) from exported.marts.{quoted(mart.name)}").fetchall()
         counted.append(replace(mart, n_rows=n_rows))
     con.execute("detach exported")
-    _copy_lineage(warehouse, dataset.build, folder)
+    _copy_lineage(con, read, warehouse, dataset.build, folder)
     return counted
 
 
@@ -105,7 +105,9 @@ def _named(sql: str) -> list[Relation]:
     return re.findall(r"(?=\b(\w+)\.(\w+)\b)", sql.replace('"', ""))
 
 
-def _copy_lineage(warehouse: Path, build: str, folder: Path) -> None:
+def _copy_lineage(
+    con: duckdb.DuckDBPyConnection, read: set[Relation], warehouse: Path, build: str, folder: Path
+) -> None:
     """What the explorer reads of dbt's manifest, if the one beside the warehouse is of this build."""
     try:
         manifest = json.loads((warehouse.parent / "target" / "manifest.json").read_text(encoding="utf-8"))
@@ -113,9 +115,17 @@ def _copy_lineage(warehouse: Path, build: str, folder: Path) -> None:
         return
     if manifest["metadata"].get("invocation_id") != build:
         return
-    of_models = ("resource_type", "schema", "alias", "compiled_code", "depends_on")
+    of_models = ("unique_id", "resource_type", "schema", "alias", "compiled_code", "depends_on")
+    left_out: dict[str, dict[str, str]] = {}
+    for schema, table, column, kind in con.execute(
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() order by schema_name, table_name, column_index"
+    ).fetchall():
+        if (schema, table) not in read:
+            left_out.setdefault(f"{schema}.{table}", {})[column] = kind
     kept = {
         "metadata": {"invocation_id": build},
+        "left_out": left_out,
         "nodes": {
             key: {name: node.get(name) for name in of_models}
             for key, node in manifest["nodes"].items()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import polars as pl
 import pytest
 
 from app.lists import lists_folder
@@ -137,6 +138,12 @@ def test_parquet_is_sorted_by_its_key_and_says_what_it_holds(exports: Exports) -
             metadata = dict(pairs)
             assert metadata["description"] == table["description"] == " ".join(told[name].split())
             assert json.loads(metadata["columns"]) == {each: text for each, (_, text) in columns.items()}
+
+
+def test_polars_reads_the_parquet(exports: Exports) -> None:
+    with connect(exports.warehouse) as con:
+        expected = con.sql("select * from neurons order by model, layer, neuron").pl()
+    assert pl.read_parquet(exports.parquet / "neurons.parquet").equals(expected)
 
 
 def test_the_file_keeps_comments_views_and_rules(exports: Exports) -> None:
