@@ -148,6 +148,8 @@ def read(con: duckdb.DuckDBPyConnection, warehouse: Path) -> Lineage:
     columns: dict[str, dict[str, str]] = {}
     for schema, table, column, kind in rows:
         columns.setdefault(f"{schema}.{table}", {})[column] = kind
+    # An export lacks tables on the way, and says what columns they had.
+    columns |= {name: kinds for name, kinds in manifest.get("left_out", {}).items() if name not in columns}
     nodes = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
     sql = {f"{node['schema']}.{node['alias']}": node["compiled_code"] for node in nodes if node.get("compiled_code")}
     nested: dict[str, Any] = {}

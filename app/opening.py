@@ -9,6 +9,7 @@ import streamlit as st
 
 from app import warehouse as published
 from app.errors import NoWarehouse
+from app.publish import number_of
 
 # A page asks many questions; whether something new was published is looked up once for all of them.
 _LOOK_AGAIN_S = 2.0
@@ -54,4 +55,4 @@ def _opened(asked: str, own: str) -> Opened:
 def _identity(warehouse: Path) -> str:
     version = published.newest(warehouse)
     state = version.stat()
-    return f"{version.stem}-{state.st_ino}-{state.st_size}"
+    return f"{number_of(version)}-{state.st_ino}-{state.st_size}"

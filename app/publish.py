@@ -17,6 +17,8 @@ from pathlib import Path
 import duckdb
 
 KEPT = 2
+# An export describes itself in this mart, which a warehouse has not.
+MARK = "dataset"
 _VERSION = re.compile(r"(\d+)\.duckdb")
 _TEMPORARY = ".copy-"
 _RESERVED = {"memory", "system", "temp", "main"}
@@ -64,6 +66,12 @@ def try_publish(warehouse: Path) -> Path | None:
         return _publish(warehouse) if got_turn else None
 
 
+def number_of(version: Path) -> int:
+    """Number of a published version; 1 of an export, which has no other."""
+    named = _VERSION.fullmatch(version.name)
+    return int(named[1]) if named else 1
+
+
 def is_current(warehouse: Path, version: Path) -> bool:
     """Whether the version was made from the warehouse as it lies there, judged by times alone."""
     return version.stat().st_mtime_ns == _changed_at(warehouse)
@@ -77,6 +85,16 @@ def build_id(database: Path) -> str | None:
     """
     with closing(attached(database, "built")) as con:
         return _build_id(con, "built")
+
+
+def is_export(database: Path) -> bool:
+    """Whether a database is an export: nobody writes it, so that readers need no copy.
+
+    Raises:
+        duckdb.Error: the file cannot be opened.
+    """
+    with closing(attached(database, "looked_at")) as con:
+        return _has_mart(con, "looked_at", MARK)
 
 
 def attached(database: Path, name: str) -> duckdb.DuckDBPyConnection:
@@ -97,7 +115,7 @@ def attached(database: Path, name: str) -> duckdb.DuckDBPyConnection:
         },
     )
     try:
-        con.execute(f"attach {_literal(str(database))} as {quoted(name)} (read_only)")
+        con.execute(f"attach {literal(str(database))} as {quoted(name)} (read_only)")
     except duckdb.Error:
         con.close()
         raise
@@ -128,12 +146,12 @@ def _publish(warehouse: Path) -> Path | None:
         try:
             _copy(con, name, temporary)
             os.utime(temporary, ns=(changed_at, changed_at))
-            _sync(temporary)
+            sync(temporary)
             final = folder / f"{int(existing[-1].stem) + 1 if existing else 1}.duckdb"
             temporary.rename(final)
         finally:
             temporary.unlink(missing_ok=True)
-    _sync(folder)
+    sync(folder)
     # A reader that has one of these open keeps it until it closes it: the file goes when the last of them does.
     for old in existing[: 1 - KEPT]:
         old.unlink(missing_ok=True)
@@ -142,7 +160,7 @@ def _publish(warehouse: Path) -> Path | None:
 
 def _copy(con: duckdb.DuckDBPyConnection, name: str, target: Path) -> None:
     """Copies everything, views, macros and comments too, without the free space of the original."""
-    con.execute(f"attach {_literal(str(target))} as target_of_copy")
+    con.execute(f"attach {literal(str(target))} as target_of_copy")
     con.execute(f"copy from database {quoted(name)} to target_of_copy")
     con.execute("checkpoint target_of_copy")
     con.execute("detach target_of_copy")
@@ -169,15 +187,19 @@ def _remove_leftovers(folder: Path) -> None:
 
 
 def _build_id(con: duckdb.DuckDBPyConnection, catalog: str) -> str | None:
-    exists = con.execute(
-        "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = ($1, 'marts', 'builds')",
-        [catalog],
-    ).fetchone()
-    if exists is None:
+    if not _has_mart(con, catalog, "builds"):
         return None
     last = f"select cast(build as varchar) from {quoted(catalog)}.marts.builds order by built_at desc limit 1"
     row = con.execute(last).fetchone()
     return None if row is None else str(row[0])
+
+
+def _has_mart(con: duckdb.DuckDBPyConnection, catalog: str, table: str) -> bool:
+    found = con.execute(
+        "select 1 from duckdb_tables() where (database_name, schema_name, table_name) = ($1, 'marts', $2)",
+        [catalog, table],
+    )
+    return bool(found.fetchall())
 
 
 def _changed_at(warehouse: Path) -> int:
@@ -186,7 +208,8 @@ def _changed_at(warehouse: Path) -> int:
     return max(path.stat().st_mtime_ns for path in (warehouse, log) if path is warehouse or path.exists())
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Waits until a file or a folder's list of names is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -194,5 +217,6 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
+    """The text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"

@@ -10,9 +10,21 @@ from pathlib import Path
 import duckdb
 
 from app.errors import NothingPublished, NoWarehouse
-from app.publish import attached, catalog_name, is_current, publish, published_folder, quoted, try_publish, versions
+from app.publish import (
+    attached,
+    catalog_name,
+    is_current,
+    is_export,
+    number_of,
+    publish,
+    published_folder,
+    quoted,
+    try_publish,
+    versions,
+)
 
 __all__ = [
+    "attach_newest",
     "connect",
     "cursor",
     "default_warehouse",
@@ -20,6 +32,7 @@ __all__ = [
     "own_warehouse",
     "publish",
     "published_folder",
+    "readers_memory",
     "version_of",
     "writer_of",
 ]
@@ -43,6 +56,8 @@ def default_warehouse() -> Path:
 def newest(warehouse: Path) -> Path:
     """The newest published version; publishes first if there is a newer build and no writer holds the warehouse.
 
+    An export is its own and only version.
+
     Raises:
         NoWarehouse: there is neither a database nor a published version, or the file is not a database.
         NothingPublished: there is a database, but no version of it that could be read.
@@ -56,6 +71,8 @@ def newest(warehouse: Path) -> Path:
         return existing[-1]
     reason = "the warehouse holds no marts yet: run `neurons build`"
     try:
+        if not existing and is_export(warehouse):
+            return warehouse
         # With something to show, nobody waits for another process that is copying.
         made = try_publish(warehouse) if existing else publish(warehouse)
         if made is not None:
@@ -71,15 +88,17 @@ def newest(warehouse: Path) -> Path:
 
 
 def connect(
-    warehouse: Path | None = None, *, timeout_s: float | None = None, memory: int | None = None
+    warehouse: Path | str | None = None, *, timeout_s: float | None = None, memory: int | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the newest published version, schema `marts` first.
 
-    It stays usable, on its version, while newer ones are published. It reaches no file but its own, changes none of its
-    settings, loads no extension, and its only place to write is temporary tables. Take a `cursor` per thread.
+    `connect().sql("select ...").pl()` is a Polars frame. The connection stays usable, on its version, while newer ones
+    are published: connect again to see them. It reaches no file but its own, changes none of its settings, loads no
+    extension, and its only place to write is temporary tables. Take a `cursor` per thread.
 
     Args:
-        warehouse: the database whose published version is meant; the default one if not given.
+        warehouse: the database whose published version is meant, or an export; $NEURONS_WAREHOUSE if not given, or
+            else the one that `neurons demo` fills.
         timeout_s: DuckDB stops every query of the connection after this many seconds.
         memory: bytes that DuckDB may hold; a share of the machine's if not given.
 
@@ -87,11 +106,11 @@ def connect(
         NoWarehouse: there is no database.
         NothingPublished: nothing of it can be read yet.
     """
-    warehouse = default_warehouse() if warehouse is None else warehouse
+    warehouse = default_warehouse() if warehouse is None else Path(warehouse).expanduser()
     name = catalog_name(warehouse)
-    con = _attach_newest(warehouse, name)
+    con = attach_newest(warehouse, name)
     settings = {
-        "memory_limit": f"'{memory or _memory_limit()}B'",
+        "memory_limit": f"'{memory or readers_memory()}B'",
         "threads": str(min(4, os.cpu_count() or 1)),
         "global max_execution_time": str(0 if timeout_s is None else max(1, round(timeout_s * 1000))),
         "enable_external_access": "false",
@@ -116,7 +135,7 @@ def version_of(con: duckdb.DuckDBPyConnection) -> int:
     """Number of the published version that a connection reads, to compare with `newest(...)`."""
     with closing(con.cursor()) as look:
         row = look.execute("select path from duckdb_databases() where path is not null").fetchone()
-    return int(Path(row[0]).stem) if row else 0
+    return number_of(Path(row[0])) if row else 0
 
 
 def writer_of(error: BaseException) -> str | None:
@@ -128,7 +147,13 @@ def writer_of(error: BaseException) -> str | None:
     return found[1] if found else ""
 
 
-def _attach_newest(warehouse: Path, name: str) -> duckdb.DuckDBPyConnection:
+def attach_newest(warehouse: Path, name: str) -> duckdb.DuckDBPyConnection:
+    """A connection of its own with the newest version attached, read-only, under this catalog name.
+
+    Raises:
+        NoWarehouse: there is no database.
+        NothingPublished: nothing of it can be read yet.
+    """
     path = newest(warehouse)
     try:
         return attached(path, name)
@@ -150,7 +175,7 @@ def _reason(error: BaseException) -> str:
     return "the warehouse cannot be opened: no DuckDB file, or one of a newer DuckDB; name another with --warehouse"
 
 
-def _memory_limit() -> int:
-    """A quarter of the machine's memory, between 512 MiB and 4 GiB: readers are many."""
+def readers_memory() -> int:
+    """Bytes that DuckDB may hold: a quarter of the machine's memory, between 512 MiB and 4 GiB: readers are many."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return min(4 * _GIB, max(_GIB // 2, physical // 4))

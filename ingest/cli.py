@@ -151,6 +151,18 @@ def sql(
     ask(question, command, parameters, form=form, out=out, timeout=timeout, warehouse=warehouse_path(warehouse))
 
 
+@cli.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--parquet", "form", flag_value="parquet", help="A Parquet file per mart, for any tool (the default).")
+@click.option("--duckdb", "form", flag_value="duckdb", help="One DuckDB file, which the explorer opens too.")
+@_WAREHOUSE
+def export(folder: Path, form: Any, warehouse: Path | None) -> None:
+    """Marts as files that someone else can open, with a README of every column, in a new folder DIR."""
+    from ingest.recipes.export import export as run
+
+    run(warehouse_path(warehouse), folder, form or "parquet", click.echo)
+
+
 @cli.command("app")
 @_WAREHOUSE
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)

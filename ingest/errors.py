@@ -6,6 +6,15 @@ NeuronsError
 └── RunFailed         the work itself failed: exit code 1
 """
 
+import re
+
+_FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of DuckDB or of the system says that there is no room left."""
+    return _FULL.search(str(error)) is not None
+
 
 def first_line(error: BaseException) -> str:
     """The first line of an error's text, or its class where it has none."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,15 +12,16 @@ from typing import Any, TypeVar
 import duckdb
 import polars as pl
 
+from app.publish import MARK
 from app.warehouse import writer_of
-from ingest.errors import InputError, WarehouseBusy, first_line
+from ingest.errors import InputError, WarehouseBusy, first_line, is_disk_full
 from ingest.tables import MOMENTS, PARTIAL_BESTS, PARTS, RUNS, SCHEMA, TABLES
 
 _Done = TypeVar("_Done")
 # SQL and its parameters.
 Statement = tuple[str, list[Any]]
 _PATIENCE_S = 3.0
-_FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
+_EXISTS = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
 
 
 class _DiskFull(InputError):
@@ -71,8 +71,12 @@ class RawWarehouse:
         if self.path.is_dir():
             raise InputError(f"{self.path} is a folder: name a file with --warehouse")
         if self.path.exists():
-            with self._connection():
-                return
+            with self._connection() as connection:
+                found = connection.execute(_EXISTS, ["marts", MARK]).fetchall()
+            # The next build would empty an export's marts: it lacks the rows that they follow from.
+            if found[0][0]:
+                raise InputError(f"{self.path} is an export, which is only read: name another --warehouse")
+            return
         nearest = next(folder for folder in self.path.parents if folder.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(f"no warehouse can be made in {self.path.parent}: name another --warehouse")
@@ -82,9 +86,7 @@ class RawWarehouse:
         if not self.path.exists():
             return pl.DataFrame()
         with self._connection() as connection:
-            found = connection.execute(
-                "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?", [SCHEMA, RUNS.name]
-            ).fetchall()
+            found = connection.execute(_EXISTS, [SCHEMA, RUNS.name]).fetchall()
             if not found[0][0]:
                 return pl.DataFrame()
             frame: pl.DataFrame = connection.sql(query, params=parameters).pl()
@@ -154,7 +156,7 @@ class RawWarehouse:
             raise
 
     def _refuse_full_disk(self, error: duckdb.Error) -> None:
-        if _FULL.search(str(error)):
+        if is_disk_full(error):
             raise _DiskFull(
                 f"the disk of {self.path} is full: make room and start again, finished parts are kept"
             ) from None

@@ -19,6 +19,13 @@
         create or replace table marts.builds as
         select
             '{{ invocation_id }}' as build,
-            now() as built_at
+            now() as built_at;
+
+        comment on table marts.build_vars is 'Numbers that the labels were made with. One row per dbt var.';
+        comment on column marts.build_vars.name is 'Name of the dbt var.';
+        comment on column marts.build_vars.value is 'Its value.';
+        comment on table marts.builds is 'The dbt build that made the marts. One row.';
+        comment on column marts.builds.build is 'Id that dbt gave it.';
+        comment on column marts.builds.built_at is 'When it ended.'
     {% endif %}
 {% endmacro %}

@@ -137,7 +137,7 @@ def test_a_copy_that_fails_leaves_nothing(warehouse: Path, build: Build, monkeyp
 
     publish(warehouse)
     build(warehouse, "b2")
-    monkeypatch.setattr("app.publish._sync", full_disk)
+    monkeypatch.setattr("app.publish.sync", full_disk)
     assert reader.newest(warehouse).name == "1.duckdb"
     assert names(warehouse) == ["1.duckdb"]
 

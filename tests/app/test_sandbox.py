@@ -78,7 +78,7 @@ def test_tricks_are_refused_or_not_read(con: duckdb.DuckDBPyConnection, warehous
 def test_what_has_no_end_is_stopped(
     warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr("app.warehouse._memory_limit", lambda: 200_000_000)
+    monkeypatch.setattr("app.warehouse.readers_memory", lambda: 200_000_000)
     monkeypatch.setattr("app.sandbox.MAX_BYTES", 50_000_000)
     before = state(warehouse.parent)
     started = time.monotonic()
