@@ -26,11 +26,15 @@ chosen as (
         ) <= 3
 ),
 
+-- What is given is said again, so that it reaches the lists before they are taken apart.
 means as (
     select * from marts.neuron_tokens
     where
         side = 'mean_activation'
         and n >= coalesce($at_least::integer, 1)
+        and ($model::varchar is null or model = $model::varchar)
+        and ($layer::integer is null or layer = $layer::integer)
+        and ($neuron::integer is null or neuron = $neuron::integer)
 ),
 
 tokens as (

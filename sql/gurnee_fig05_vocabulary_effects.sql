@@ -47,9 +47,14 @@ chosen as (
         ) = 1
 ),
 
+-- What is given is said again, so that it reaches the table.
 histograms as (
     select * from marts.neuron_vocabulary_histograms
-    where effect = coalesce($effect::varchar, 'out')
+    where
+        effect = coalesce($effect::varchar, 'out')
+        and ($model::varchar is null or model = $model::varchar)
+        and ($layer::integer is null or layer = $layer::integer)
+        and ($neuron::integer is null or neuron = $neuron::integer)
 ),
 
 bins as (
