@@ -31,6 +31,8 @@ _MACROS = """
 select function_name, macro_definition
 from duckdb_functions() where schema_name = 'marts' and function_type = 'table_macro'
 """
+# Tables that dbt makes; a seed is a file of the project, with nothing behind it.
+_MADE = ("model", "seed")
 _BUILD = "select build from marts.builds"
 # DuckDB keeps a rule with its lambdas in brackets, which the parser knows in the older spelling only.
 _LAMBDA = re.compile(r'\(lambda ("?\w+"?): ')
@@ -150,12 +152,13 @@ def read(con: duckdb.DuckDBPyConnection, warehouse: Path) -> Lineage:
         columns.setdefault(f"{schema}.{table}", {})[column] = kind
     # An export lacks tables on the way, and says what columns they had.
     columns |= {name: kinds for name, kinds in manifest.get("left_out", {}).items() if name not in columns}
-    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    made = {kind: [node for node in manifest["nodes"].values() if node["resource_type"] == kind] for kind in _MADE}
+    nodes = made["model"]
     sql = {f"{node['schema']}.{node['alias']}": node["compiled_code"] for node in nodes if node.get("compiled_code")}
     nested: dict[str, Any] = {}
     for name, kinds in columns.items():
         nested.setdefault(name.split(".", 1)[0], {})[name.split(".", 1)[1]] = kinds
-    named = {node["unique_id"]: f"{node['schema']}.{node['alias']}" for node in nodes}
+    named = {node["unique_id"]: f"{node['schema']}.{node['alias']}" for kind in _MADE for node in made[kind]}
     named |= {key: f"{source['schema']}.{source['name']}" for key, source in manifest["sources"].items()}
     reads = {
         named[node["unique_id"]]: [named[other] for other in node["depends_on"]["nodes"] if other in named]

@@ -11,14 +11,16 @@ from app.errors import UnknownQuestion
 
 FOLDER = Path(__file__).resolve().parent.parent / "sql"
 _PARAMETER = re.compile(r"\$(\w+)\s*:\s*(.*)")
+_SOURCE = re.compile(r"Source:\s*(.*)")
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question: its name on the command line, its sentence, what its parameters mean, its SQL."""
+    """A question: its name on the command line, sentence, the figure it draws, what its parameters mean, its SQL."""
 
     name: str
     title: str
+    source: str
     parameters: dict[str, str]
     sql: str
     path: Path
@@ -45,12 +47,13 @@ def question(name: str, folder: Path = FOLDER) -> Question:
 
 
 def read(path: Path) -> Question:
-    """A question from a file: `-- the sentence`, then `-- $name: what it means`, then one query.
+    """A question from a file: `-- the sentence`, `-- Source: the figure`, `-- $name: what it means`, then one query.
 
-    A line of the comment that starts no parameter continues what is above it.
+    A line of the comment that starts nothing new continues what is above it.
     """
     sql = path.read_text(encoding="utf-8")
     title: list[str] = []
+    source: list[str] = []
     parameters: dict[str, list[str]] = {}
     current = title
     for line in sql.lstrip().splitlines():
@@ -60,7 +63,10 @@ def read(path: Path) -> Question:
         if found := _PARAMETER.match(text):
             current = parameters.setdefault(found[1], [])
             text = found[2]
+        elif found := _SOURCE.match(text):
+            current, text = source, found[1]
         if text:
             current.append(text)
     described = {name: " ".join(lines) for name, lines in parameters.items()}
-    return Question(path.stem, " ".join(title) or path.stem.replace("_", " "), described, sql, path)
+    sentence = " ".join(title) or path.stem.replace("_", " ")
+    return Question(path.stem, sentence, " ".join(source), described, sql, path)

@@ -23,6 +23,7 @@ def list_questions() -> str:
     lines = ["neurons sql QUESTION [-p NAME=VALUE ...]; a parameter that is not given does not restrict.", ""]
     for q in known:
         lines.append(f"{q.name:{width}}  {q.title}")
+        lines += [f"{'':{width}}    {q.source}"] if q.source else []
         lines += [f"{'':{width}}    -p {name}=  {text}" for name, text in q.parameters.items()]
     return "\n".join([*lines, "", 'Any other query: neurons sql -c "select * from neurons limit 5"'])
 

@@ -11,6 +11,8 @@ from app.questions import question, questions
 
 TEXT = """-- Which neurons are universal,
 -- and by how much?
+-- Source: Somebody 2030, Figure 1
+--   and Figure 2
 -- $model: name of the model; all if not given
 -- $top: how many rows,
 --   at most
@@ -31,13 +33,14 @@ def folder(tmp_path: Path) -> Path:
 def test_title_and_parameters(folder: Path) -> None:
     found = question("universal_neurons", folder)
     assert found.title == "Which neurons are universal, and by how much?"
+    assert found.source == "Somebody 2030, Figure 1 and Figure 2"
     assert found.parameters == {"model": "name of the model; all if not given", "top": "how many rows, at most"}
     assert found.sql == TEXT
 
 
 def test_list(folder: Path) -> None:
     assert [q.name for q in questions(folder)] == ["layers", "universal_neurons"]
-    assert question("layers", folder).title == "layers"
+    assert (question("layers", folder).title, question("layers", folder).source) == ("layers", "")
 
 
 def test_unknown(folder: Path) -> None:

@@ -103,7 +103,8 @@ def _repeat(con: duckdb.DuckDBPyConnection, table: Table, shape: tuple[int, int]
         ).fetchall()
     ]
     name = ".".join(quoted(part) for part in table)
-    of_layers = {"model", "layer"} <= {*columns}
+    # What was published is about other models than the pattern's.
+    of_layers = {"model", "layer"} <= {*columns} and not table[1].startswith("published_")
     # Tables of pairs of checkpoints name neurons without one model: they stay as they are.
     of_neurons = of_layers and "neuron" in columns
     factor = 1 if of_neurons else wider if of_layers else wider * deeper

@@ -123,7 +123,7 @@ def _explained(post: Array, places: NDArray[np.int64]) -> list[Row]:
 
 
 def vocabulary_rows(run: str, models: tuple[str, ...], n: int | None) -> dict[str, list[Row]]:
-    """Tokens, the ones that neurons promote and suppress, and what random directions have."""
+    """Tokens, the ones that neurons promote and suppress, their effects in bins, and what random directions have."""
     tokens = [
         {"run": run, "token_id": k, "piece": f"p{k}", "token": f"t{k}", "bytes": b"t", "n": n} for k in range(D_VOCAB)
     ]
@@ -149,4 +149,15 @@ def vocabulary_rows(run: str, models: tuple[str, ...], n: int | None) -> dict[st
             ("vocab_var", 0.5, 0.01),
         )
     ]
-    return {"tokens": tokens, "vocabulary_tokens": effects, "vocabulary_nulls": nulls}
+    histograms = [
+        {"run": run, "model": model, "layer": layer, "neuron": neuron, "effect": effect}
+        | {"lowest": -0.5, "step": 0.25, "counts": [0, 1, 5, 3, 1, 1]}
+        for model, (layer, neuron) in product(models, NEURONS)
+        for effect in ("out", "logit", "in")
+    ]
+    return {
+        "tokens": tokens,
+        "vocabulary_tokens": effects,
+        "vocabulary_nulls": nulls,
+        "vocabulary_histograms": histograms,
+    }

@@ -17,12 +17,18 @@ QUESTIONS = sorted((ROOT / "sql").glob("*.sql"))
 GIVEN: dict[str, Any] = {
     "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished", "threshold": 0.5,
     "site": "resid", "family": "unigram", "role": "partition", "at_least": 1, "kind": "ov", "side": "bottom",
-    "neurons": "universal", "model_family": "growing", "change": "kept", "suffix": "ing",
+    "neurons": "universal", "model_family": "growing", "change": "kept", "suffix": "ing", "width": 0.1,
+    "effect": "logit", "feature": "is_year", "figure": "Figure 3",
 }  # fmt: skip
+# Questions about published models.
+OF_QUESTION: dict[str, dict[str, Any]] = {"published_values": {"model": "stanford-gpt2-small-a"}}
+# Without parameters they ask for what the small models lack: a kurtosis above 10 over a vocabulary of 11 tokens, where
+# 9.1 is the largest there can be; three neurons of one model that fire at the same token.
+SILENT = {"gurnee_fig06c_skew_of_high_kurtosis", "gurnee_fig15_token_families"}
 # Parameters that an answer holds as a column.
 SAID = {
     "model", "model_family", "change", "other_model", "layer", "neuron", "status", "threshold", "site", "kind", "side",
-    "suffix",
+    "suffix", "effect", "feature", "figure",
 }  # fmt: skip
 
 
@@ -51,10 +57,11 @@ class TestQuestion:
         assert schemas == {"marts"}
 
     def test_answers_without_parameters(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
-        assert records(con, question.read_text(), **dict.fromkeys(parameters(question)))
+        rows = records(con, question.read_text(), **dict.fromkeys(parameters(question)))
+        assert bool(rows) == (question.stem not in SILENT)
 
     def test_answers_with_parameters(self, question: Path, con: duckdb.DuckDBPyConnection) -> None:
-        given = {name: GIVEN[name] for name in parameters(question)}
+        given = {name: (GIVEN | OF_QUESTION.get(question.stem, {}))[name] for name in parameters(question)}
         rows = records(con, question.read_text(), **given)
         assert rows
         for name in SAID & set(given) & set(rows[0]):
