@@ -8,7 +8,7 @@ described as (
         count(excess_corr)::integer as n_with_excess,
         (count(*) filter (where is_universal))::integer as n_universal,
         bool_or(is_ingested) as is_ingested
-    from published_neurons
+    from marts.published_neurons
     group by model
 ),
 
@@ -23,7 +23,7 @@ imported as (
         100 * described.n_universal / models.n_neurons as pct_universal,
         described.is_ingested
     from described
-    left join models on described.model = models.model
+    left join marts.models as models on described.model = models.model
 )
 
 select * from imported

@@ -15,7 +15,9 @@ def against(pairs: pl.DataFrame, property_: str) -> Drawing:
         pairs: model, layer, neuron, ours, published.
         property_: what is compared.
     """
-    low, high = pairs.select(pl.min_horizontal("ours", "published").min(), pl.max_horizontal("ours", "published").max())
+    low, high = pairs.select(
+        low=pl.min_horizontal("ours", "published").min(), high=pl.max_horizontal("ours", "published").max()
+    )
     ends = pl.DataFrame({"published": [low.item(), high.item()], "ours": [low.item(), high.item()]})
     line = alt.Chart(ends).mark_line(color=RULE, strokeDash=[4, 3])
     points = (

@@ -129,7 +129,7 @@ def _copy_lineage(
         "nodes": {
             key: {name: node.get(name) for name in of_models}
             for key, node in manifest["nodes"].items()
-            if node["resource_type"] == "model"
+            if node["resource_type"] in ("model", "seed")
         },
         "sources": {
             key: {name: source[name] for name in ("schema", "name")} for key, source in manifest["sources"].items()

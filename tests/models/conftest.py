@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from ingest.recipes.importing import import_frame
 from tests.models.harness import ROOT, Built, run_dbt
 from tests.models.raw_warehouse import write
+from tests.support.published_frames import frame
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +20,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     scratch = tmp_path_factory.mktemp("dbt")
     path = scratch / "small.duckdb"
     facts = write(path)
+    take_published(path, scratch / "published.csv")
     before = {entry.name for entry in ROOT.iterdir()}
     result = run_dbt("build", path, scratch)
     assert result.returncode == 0, result.stdout
@@ -33,3 +37,11 @@ def con(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
         writer.execute("copy from database origin to published")
     with duckdb.connect(str(copy), read_only=True) as reader:
         yield reader
+
+
+def take_published(warehouse: Path, file: Path) -> None:
+    """A published frame of model b, which was measured too: made-up numbers that have nothing to do with it."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        ((n_layers, d_mlp),) = con.sql("select distinct n_layers, d_mlp from raw.models where model = 'b'").fetchall()
+    frame(n_layers=n_layers, d_mlp=d_mlp).write_csv(file)
+    import_frame(file, "b", warehouse, n_layers=n_layers, d_mlp=d_mlp)

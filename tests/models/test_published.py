@@ -162,10 +162,10 @@ def test_what_was_measured_stays_as_it_is(published: duckdb.DuckDBPyConnection, 
 def test_the_page_shows_both(published: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     (file,) = published.execute("select path from duckdb_databases() where database_name = 'small'").fetchone() or ("",)
     monkeypatch.setenv("NEURONS_WAREHOUSE", str(file))
-    at = opened("published", {}, {})
+    at = opened("published", {"of": "a"}, {})
     assert [box.value for box in at.selectbox if box.key == "of"] == ["a"]
     frames = [frame.value for frame in at.dataframe]
-    assert set(frames[0]["model"]) >= {"a", "both", "part", "subset", "whole"}
+    assert set(frames[0]["model"]) >= {"a", "b", "both", "part", "subset", "whole"}
     assert frames[1].set_index("property")["slope"]["w_out_norm"] == pytest.approx(SCALE)
 
 
