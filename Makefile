@@ -30,7 +30,7 @@ lint: .venv/installed
 bench: .venv/installed
 	.venv/bin/python -m tests.bench
 
-# Pictures of the explorer on the demo, for docs/; needs Debian's chromium.
+# Pictures of the explorer on the demo and its experiments, for docs/; needs Debian's chromium.
 screenshots: .venv/installed
 	.venv/bin/python -m tests.app.screenshots
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import streamlit as st
 
 from app.asking import ask
@@ -36,7 +37,8 @@ def frame() -> None:
         [
             st.Page(file, title=title, icon=icon, url_path=path or None, default=not path)
             for file, title, icon, path in PAGES
-        ]
+        ],
+        expanded=True,
     )
     st.html(STYLE)
     try:
@@ -69,7 +71,11 @@ def _what_is_open(note: str | None) -> None:
     built = ask("built")["built_at"][0]
     if built is not None:
         st.caption(f"built {built:%Y-%m-%d %H:%M}")
-    for run in ask("runs").filter("is_speaking").iter_rows(named=True):
+    speaking = ask("runs").filter("is_speaking")
+    of_neurons = speaking.filter(pl.col("kind").is_in(["ingest", "import"]))
+    if n_more := speaking.height - of_neurons.height:
+        st.caption(f"{n_more} experiment{'' if n_more == 1 else 's'}")
+    for run in of_neurons.iter_rows(named=True):
         tokens = f"{run['n_tokens']:,} tokens" if run["n_tokens"] else "weights only"
         st.caption(f"{run['study']}: {run['n_models']} models, {tokens}  \nrun `{run['run'][:12]}`")
 

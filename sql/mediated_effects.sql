@@ -1,6 +1,7 @@
 -- How much of what a neuron does goes through the scale of the final norm?
 -- $model: name of a model; all models without it
 -- $neurons: the set as the study names it, such as entropy; all sets without it
+-- $quantity: what changes: entropy, loss, absolute_loss, reciprocal_rank or frequency_kl; entropy without it
 -- $n: neurons; without it, all
 with
 
@@ -24,7 +25,7 @@ mediation as (
     from marts.entropy_mediation
     where
         frozen = 'norm'
-        and quantity = 'loss'
+        and quantity = coalesce($quantity::varchar, 'entropy')
         and ($model::varchar is null or model = $model::varchar)
         and ($neurons::varchar is null or neurons = $neurons::varchar)
 )

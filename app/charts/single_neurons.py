@@ -43,7 +43,7 @@ def sweep(rows: pl.DataFrame, measure: str, title: str) -> Drawing:
             ],
         )
     )
-    return alt.layer(*at_zero(), lines).properties(height=HEIGHT)
+    return alt.layer(*at_zero(), lines).properties(height=1.4 * HEIGHT)
 
 
 def mediated(rows: pl.DataFrame) -> Drawing:
@@ -58,7 +58,7 @@ def mediated(rows: pl.DataFrame) -> Drawing:
     shown = rows.drop_nulls("mediated_share").with_columns(_NEURON, group=group)
     order = shown.sort("mediated_share", descending=True)["name"].to_list()
     base = alt.Chart(shown).encode(
-        y=alt.Y("name:N", title=None, sort=order),
+        y=alt.Y("name:N", title=None, sort=order, axis=alt.Axis(labelOverlap=False)),
         color=alt.Color("group:N", title=None, scale=alt.Scale(domain=list(_GROUPS), range=list(_GROUPS.values()))),
         tooltip=[
             "name:N",
@@ -66,13 +66,13 @@ def mediated(rows: pl.DataFrame) -> Drawing:
             alt.Tooltip("mediated_share:Q", format=".2f"),
             alt.Tooltip("mediated_share_low:Q", format=".2f", title="95% from"),
             alt.Tooltip("mediated_share_high:Q", format=".2f", title="95% to"),
-            alt.Tooltip("total_effect:Q", format=".4f", title="change of the loss, nats"),
+            alt.Tooltip("total_effect:Q", format=".4f", title="change of the entropy, nats"),
         ],
     )
-    points = base.mark_point(filled=True, size=60, opacity=1, cursor="pointer").encode(
-        x=across("mediated_share", "share through the final norm")
-    )
-    errors = base.mark_rule(size=1.5).encode(x="mediated_share_low:Q", x2="mediated_share_high:Q")
+    # The intervals of weak effects reach far below zero, and would leave no room for the others.
+    shares = alt.X("mediated_share:Q", title="share through the final norm", scale=alt.Scale(domain=[-2, 1.2]))
+    points = base.mark_point(filled=True, size=60, opacity=1, clip=True, cursor="pointer").encode(x=shares)
+    errors = base.mark_rule(size=1.5, clip=True).encode(x="mediated_share_low:Q", x2="mediated_share_high:Q")
     return alt.layer(errors, points.add_params(neuron_clicked())).properties(height=alt.Step(18))
 
 

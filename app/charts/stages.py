@@ -63,7 +63,7 @@ def several(rows: pl.DataFrame, columns: dict[str, str], title: str, *, depth: s
 def interventions(rows: pl.DataFrame, column: str, title: str, *, depth: str) -> Drawing:
     """What interventions on each layer do, a dash per kind, with the band of <column>_low to <column>_high."""
     base = alt.Chart(rows).encode(x=_across(depth), color=_models())
-    kinds = alt.StrokeDash("intervention:N", legend=dash_legend("layer"), sort=["delete", "swap", "repeat"])
+    kinds = alt.StrokeDash("intervention:N", legend=dash_legend(""), sort=["delete", "swap", "repeat"])
     line = base.mark_line(point=True).encode(
         y=up(column, title), strokeDash=kinds, tooltip=["intervention:N", *_tips(column, title)]
     )
@@ -81,11 +81,12 @@ def heads(rows: pl.DataFrame, column: str, title: str) -> Drawing:
         .encode(
             x=alt.X("head:O", axis=alt.Axis(labelAngle=0)),
             y=alt.Y("layer:O"),
-            color=alt.Color(f"{column}:Q", legend=alt.Legend(title=title, orient="top", titleLimit=400)),
+            color=alt.Color(f"{column}:Q", legend=alt.Legend(title=None, gradientLength=90)),
             tooltip=["layer:O", "head:O", alt.Tooltip(f"{column}:Q", title=title, format=".3f")],
         )
     )
-    return alt.layer(squares).properties(height=max(HEIGHT * 0.5, 24 * rows["layer"].n_unique()))
+    # The height holds axis and title too.
+    return alt.layer(squares).properties(height=80 + 24 * rows["layer"].n_unique(), title=title)
 
 
 def probes(rows: pl.DataFrame) -> Drawing:

@@ -83,8 +83,17 @@ def legend(title: str) -> alt.Legend:
 
 
 def dash_legend(title: str) -> alt.Legend:
-    """A legend of dashes, on light and on dark."""
-    return alt.Legend(title=title, symbolType="stroke", symbolSize=400, symbolStrokeColor=OTHER, symbolStrokeWidth=2)
+    """A legend of dashes above the chart, on light and on dark, where lines have points too."""
+    return alt.Legend(
+        title=title,
+        orient="top",
+        symbolType="stroke",
+        symbolSize=400,
+        symbolStrokeColor=OTHER,
+        symbolFillColor=OTHER,
+        symbolStrokeWidth=2,
+        symbolOpacity=1,
+    )
 
 
 def decades() -> alt.Axis:

@@ -29,7 +29,7 @@ def show() -> None:
         effects = ask("mediated_effects", **asked)
         with section(
             "How much goes through the final norm?",
-            "Each neuron set to its mean: 1 less the effect on the loss with the norm's scale held, over the whole "
+            "Each neuron set to its mean: 1 less the effect on the entropy with the norm's scale held, over the whole "
             "effect; with its 95% interval over documents. Neurons whose whole effect may be zero have no share. "
             "A click opens the neuron.",
         ):

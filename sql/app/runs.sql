@@ -5,6 +5,7 @@ runs as (
     select
         run,
         study,
+        kind,
         status,
         is_speaking,
         n_models,

@@ -1,4 +1,4 @@
-"""Pictures of every page for docs/. Run it as `make screenshots`, after `make demo`."""
+"""Pictures of every page for docs/. Run it as `make screenshots`, after `make demo` and the demo's experiments."""
 
 from __future__ import annotations
 
@@ -37,6 +37,10 @@ PAGES = {
     "depth": "depth",
     "families": "families",
     "roles": "roles",
+    "ablation": "ablation",
+    "entropy": "entropy",
+    "attention": "attention",
+    "stages": "stages",
     "lists": "lists?list=universal",
     "sql": _QUERY,
 }

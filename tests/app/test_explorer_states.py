@@ -59,7 +59,7 @@ def test_empty_marts(look: Look, warehouse: Path, emptied: Callable[[Path], None
     if page == "lists":
         assert "No list has been kept" in at.info[0].value
     elif page != "sql":
-        assert "neurons ingest" in at.info[0].value
+        assert f"neurons {'import' if page == 'published' else 'ingest'}" in at.info[0].value
 
 
 def test_falls_back_to_the_demos(look: Look, warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

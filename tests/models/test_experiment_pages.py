@@ -68,7 +68,7 @@ def test_entropy(look: Any, con: Con) -> None:
         at.selectbox(key="measure").set_value(measure).run()
         assert not at.exception
     of_set = "where model = $model and neurons = $neurons"
-    query = f"from marts.entropy_mediation {of_set} and frozen = 'norm' and quantity = 'loss'"
+    query = f"from marts.entropy_mediation {of_set} and frozen = 'norm' and quantity = 'entropy'"
     assert len(shown(at, "mediated_share")) == len(records(con, query, **asked))
     assert "pulls" in shown(at, "pulls")
 

@@ -18,7 +18,7 @@ GIVEN: dict[str, Any] = {
     "model": "b", "other_model": "c", "layer": 0, "neuron": 1, "n": 3, "status": "finished", "threshold": 0.5,
     "site": "resid", "family": "unigram", "role": "partition", "at_least": 1, "kind": "ov", "side": "bottom",
     "neurons": "universal", "model_family": "growing", "change": "kept", "suffix": "ing", "width": 0.1,
-    "effect": "logit", "feature": "is_year", "figure": "Figure 3",
+    "effect": "logit", "quantity": "loss", "feature": "is_year", "figure": "Figure 3",
 }  # fmt: skip
 # Questions about published models.
 OF_QUESTION: dict[str, dict[str, Any]] = {"published_values": {"model": "stanford-gpt2-small-a"}}
