@@ -152,6 +152,17 @@ def sql(
 
 
 @cli.command()
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Folder for PNG and SVG files.")
+@_WAREHOUSE
+def report(out: Path, figures: Path | None, warehouse: Path | None) -> None:
+    """The papers' figures and tables from this warehouse, published beside ours, as one HTML file OUT."""
+    from ingest.recipes.report import report as run
+
+    run(warehouse_path(warehouse), out, figures, click.echo)
+
+
+@cli.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--parquet", "form", flag_value="parquet", help="A Parquet file per mart, for any tool (the default).")
 @click.option("--duckdb", "form", flag_value="duckdb", help="One DuckDB file, which the explorer opens too.")
