@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,11 @@ import polars as pl
 import streamlit as st
 
 from app.errors import NotInWarehouse, QueryFailed, QueryRefused, ReaderError
-from app.guard import Catalog, Checked, catalog_of, check
+from app.guard import Checked
 from app.opening import opened
 from app.questions import FOLDER, Question, question
 from app.sandbox import run_query
-from app.warehouse import connect, cursor
+from app.warehouse import connect
 
 EXPLORER_FOLDER = FOLDER / "app"
 _TIMEOUT_S = 60.0
@@ -46,7 +46,7 @@ def ask(name: str, **parameters: Parameter) -> pl.DataFrame:
     if known is not None:
         return known
     with st.spinner("Asking the warehouse", show_time=True):
-        return _answers().of(asked, _connection(*asked.version), _checked(*asked.version, asked.sql))
+        return _answers().of(asked, _connection(*asked.version))
 
 
 def ask_ahead(*names: str, **parameters: Parameter) -> None:
@@ -62,7 +62,7 @@ def ask_ahead(*names: str, **parameters: Parameter) -> None:
             own = {key: value for key, value in parameters.items() if key in question_of(name).parameters}
             asked = _asked(name, own)
             if _answers().known(asked) is None:
-                jobs.append((asked, _connection(*asked.version), _checked(*asked.version, asked.sql)))
+                jobs.append((asked, _connection(*asked.version)))
     with st.spinner("Asking the warehouse", show_time=True):
         for job in [_pool().submit(_answers().of, *job) for job in jobs]:
             job.exception()
@@ -85,7 +85,8 @@ class _Asked:
 
     version: tuple[str, str]
     sql: str
-    parameters: tuple[tuple[str, Parameter], ...]
+    used: frozenset[str]
+    given: tuple[tuple[str, Parameter], ...]
 
 
 class _Answers:
@@ -101,9 +102,11 @@ class _Answers:
                 self._found.move_to_end(asked)
             return self._found.get(asked)
 
-    def of(self, asked: _Asked, con: duckdb.DuckDBPyConnection, checked: Checked) -> pl.DataFrame:
+    def of(self, asked: _Asked, con: duckdb.DuckDBPyConnection) -> pl.DataFrame:
+        # The explorer's own text needs no check, which takes longer than the query.
+        checked = Checked(asked.used)
         try:
-            frame = run_query(con, asked.sql, dict(asked.parameters), _TIMEOUT_S, checked=checked, at_once=True).frame
+            frame = run_query(con, asked.sql, dict(asked.given), _TIMEOUT_S, checked=checked, at_once=True).frame
         except (QueryRefused, QueryFailed, duckdb.Error) as error:
             raise _not_in_warehouse() from error
         with self._lock:
@@ -115,8 +118,10 @@ class _Answers:
 
 def _asked(name: str, parameters: Mapping[str, Parameter]) -> _Asked:
     source = opened()
+    asked = question_of(name)
     given = sorted((key, value) for key, value in parameters.items() if value is not None)
-    return _Asked((str(source.warehouse), source.identity), question_of(name).sql, tuple(given))
+    version = (str(source.warehouse), source.identity)
+    return _Asked(version, asked.sql, frozenset(asked.parameters), tuple(given))
 
 
 def _not_in_warehouse() -> NotInWarehouse:
@@ -134,22 +139,6 @@ def _answers() -> _Answers:
 @st.cache_resource(show_spinner=False)
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="asking")
-
-
-# A page asks many questions: each text is checked once per version, and a version is looked through once.
-@st.cache_resource(max_entries=_KEPT_ANSWERS, show_spinner=False)
-def _checked(warehouse: str, identity: str, sql: str) -> Checked:
-    try:
-        with closing(cursor(_connection(warehouse, identity))) as own:
-            return check(own, sql, _catalog(warehouse, identity))
-    except (QueryRefused, QueryFailed, duckdb.Error) as error:
-        raise _not_in_warehouse() from error
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _catalog(warehouse: str, identity: str) -> Catalog:
-    with closing(cursor(_connection(warehouse, identity))) as own:
-        return catalog_of(own)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the warehouse", on_release=lambda con: con.close())

@@ -151,6 +151,7 @@ def small_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.mark.slow
 def test_killed_experiments_end_in_the_same_rows(small_study: Path, tmp_path: Path) -> None:
     undisturbed, warehouse = tmp_path / "whole" / "neurons.duckdb", tmp_path / "killed" / "neurons.duckdb"
     ended = forked("ingest", small_study, "--warehouse", undisturbed, scratch=tmp_path / "printed")

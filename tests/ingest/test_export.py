@@ -21,6 +21,8 @@ from tests.support.commands import forked, one_line_of_refusal
 from tests.support.small_models import demo_folder
 from tests.support.tables import file_hash
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def mailed(trained: Ingested, tmp_path_factory: pytest.TempPathFactory) -> Path:

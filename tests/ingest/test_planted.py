@@ -17,6 +17,8 @@ from tests.support.small_models import demo_folder, random_twin, save
 from tests.support.studies import STDLIB, entry, write_study
 from tests.support.tables import not_finite, rows
 
+pytestmark = pytest.mark.slow
+
 CONSTANT = (1, 17)
 THRESHOLD = 0.5
 

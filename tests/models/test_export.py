@@ -20,6 +20,8 @@ from tests.support.bombs import Bomb
 from tests.support.commands import Ended, forked, one_line_of_refusal
 from tests.support.tables import file_hash
 
+pytestmark = pytest.mark.slow
+
 FORMS = ("parquet", "duckdb")
 FILE = "neurons.duckdb"
 # What is reduced to the last part of a path.

@@ -16,6 +16,8 @@ from tests.app.looking import opened
 from tests.models.harness import ROOT, Built, records, run_dbt
 from tests.support.published_frames import D_MLP, N_LAYERS, frame
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = ROOT.parent / "shared" / "reference" / "stanford-gpt2-small-a.universal.csv"
 MARTS = (
     *("published_neurons", "published_comparison", "universality", "layer_universality", "universality_curve"),
