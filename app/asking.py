@@ -41,7 +41,7 @@ def ask(name: str, **parameters: Parameter) -> pl.DataFrame:
         NotInWarehouse: the warehouse has no such tables or columns.
         ReaderError: as `run_query`.
     """
-    asked = _asked(name, parameters)
+    asked = _asked(question_of(name), parameters)
     known = _answers().known(asked)
     if known is not None:
         return known
@@ -59,8 +59,8 @@ def ask_ahead(*names: str, **parameters: Parameter) -> None:
     jobs = []
     for name in names:
         with suppress(ReaderError):
-            own = {key: value for key, value in parameters.items() if key in question_of(name).parameters}
-            asked = _asked(name, own)
+            query = question_of(name)
+            asked = _asked(query, {key: value for key, value in parameters.items() if key in query.parameters})
             if _answers().known(asked) is None:
                 jobs.append((asked, _connection(*asked.version)))
     with st.spinner("Asking the warehouse", show_time=True):
@@ -116,12 +116,11 @@ class _Answers:
         return frame
 
 
-def _asked(name: str, parameters: Mapping[str, Parameter]) -> _Asked:
+def _asked(query: Question, parameters: Mapping[str, Parameter]) -> _Asked:
     source = opened()
-    asked = question_of(name)
     given = sorted((key, value) for key, value in parameters.items() if value is not None)
     version = (str(source.warehouse), source.identity)
-    return _Asked(version, asked.sql, frozenset(asked.parameters), tuple(given))
+    return _Asked(version, query.sql, frozenset(query.parameters), tuple(given))
 
 
 def _not_in_warehouse() -> NotInWarehouse:

@@ -7,6 +7,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -39,16 +40,28 @@ def write(result: Result, format: Format = "table", out: Path | None = None) -> 
         raise BadOutput("--out names a folder: name a file in it")
     if not out.parent.is_dir():
         raise BadOutput("--out names a file in a folder that does not exist: make the folder first")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        if format == "parquet":
-            result.frame.write_parquet(temporary)
-        else:
-            with temporary.open("w", encoding="utf-8", newline="") as file:
-                file.writelines(_lines(result, format))
-        temporary.replace(out)
+        with whole(out) as temporary:
+            if format == "parquet":
+                result.frame.write_parquet(temporary)
+            else:
+                with temporary.open("w", encoding="utf-8", newline="") as file:
+                    file.writelines(_lines(result, format))
     except OSError as error:
         raise BadOutput(f"the file that --out names cannot be written: {error.strerror or 'see its folder'}") from error
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A temporary file beside it, which takes its name when everything is written, and goes if that fails.
+
+    Raises:
+        OSError: it cannot take the name.
+    """
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import OTHER, UNIVERSAL, Drawing, across, at_value
+from app.charts.theme import UNIVERSAL, Drawing, across, at_value, universal_colour, with_kind
 
 
 def percentiles(rows: pl.DataFrame) -> Drawing:
@@ -44,12 +44,8 @@ def by_layer(rows: pl.DataFrame, property_: str) -> Drawing:
         rows: layer, is_universal, tail, low, high, as the question gurnee_fig14_properties_by_layer has them.
         property_: what is shown.
     """
-    kind = pl.when("is_universal").then(pl.lit("universal")).otherwise(pl.lit("not universal"))
-    colour = alt.Color(
-        "kind:N", title="", scale=alt.Scale(domain=["universal", "not universal"], range=[UNIVERSAL, OTHER])
-    )
-    base = alt.Chart(rows.with_columns(kind.alias("kind"))).encode(
-        x=alt.X("layer:O", axis=alt.Axis(labelAngle=0)), xOffset="kind:N", color=colour
+    base = alt.Chart(with_kind(rows)).encode(
+        x=alt.X("layer:O", axis=alt.Axis(labelAngle=0)), xOffset="kind:N", color=universal_colour()
     )
     boxes = base.transform_filter("datum.tail < 0.5").mark_bar(opacity=0.3)
     medians = base.transform_filter("datum.tail == 0.5").mark_tick(thickness=2)

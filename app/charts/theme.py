@@ -35,6 +35,12 @@ def universal_colour(title: str = "") -> alt.Color:
     return alt.Color("kind:N", scale=scale, title=title, legend=alt.Legend(orient="top"))
 
 
+def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with a column `kind` that says of the column `is_universal` in words what it is."""
+    kind = pl.when(pl.col("is_universal")).then(pl.lit("universal")).otherwise(pl.lit("not universal"))
+    return rows.with_columns(kind.alias("kind"))
+
+
 def label_colour(names: list[str]) -> alt.Color:
     """Colour of the column `label`, a family or a role; one that the set does not know is grey."""
     known = [name for name in _LABELS if name in names]

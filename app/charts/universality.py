@@ -18,19 +18,15 @@ from app.charts.theme import (
     neuron_clicked,
     universal_colour,
     up,
+    with_kind,
 )
-
-
-def _named(rows: pl.DataFrame) -> pl.DataFrame:
-    kind = pl.when(pl.col("is_universal")).then(pl.lit("universal")).otherwise(pl.lit("not universal"))
-    return rows.with_columns(kind.alias("kind"))
 
 
 def excess(bins: pl.DataFrame, threshold: float | None) -> Drawing:
     """Distribution of the excess correlation; a click picks a bar. Columns is_universal, low, high, n_neurons."""
     picked = clicked("is_universal", "low", "high")
     bars = (
-        alt.Chart(_named(bins.group_by("is_universal", "low", "high").agg(pl.col("n_neurons").sum())))
+        alt.Chart(with_kind(bins.group_by("is_universal", "low", "high").agg(pl.col("n_neurons").sum())))
         .mark_bar(binSpacing=0, cursor="pointer")
         .encode(
             x=alt.X("low:Q", bin="binned", title="excess correlation", scale=alt.Scale(zero=False, nice=False)),
@@ -65,7 +61,7 @@ def scatter(neurons: pl.DataFrame, threshold: float | None) -> Drawing:
     corr = alt.Scale(zero=False, domain=[ends["lowest"][0], ends["highest"][0]], nice=True)
     place = "'L' + datum.layer + '.N' + datum.neuron"
     points = (
-        alt.Chart(_named(neurons))
+        alt.Chart(with_kind(neurons))
         .transform_calculate(place=place)
         .mark_circle(size=32, opacity=FAINT, cursor="pointer")
         .encode(
@@ -153,7 +149,7 @@ def depth_map(matches: pl.DataFrame) -> Drawing:
 def contrast(rows: pl.DataFrame) -> Drawing:
     """Median percentile of each property, universal neurons against the rest; columns property, *_median_pct."""
     long = rows.unpivot(["universal_median_pct", "rest_median_pct"], index=["model", "property"], value_name="pct")
-    named = _named(long.with_columns((pl.col("variable") == "universal_median_pct").alias("is_universal")))
+    named = with_kind(long.with_columns((pl.col("variable") == "universal_median_pct").alias("is_universal")))
     order = rows["property"].unique(maintain_order=True).to_list()
     base = alt.Chart(named).encode(y=alt.Y("property:N", sort=order, title=None))
     lines = base.mark_line(color="#8C949C", opacity=0.4).encode(

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from app.publish import literal
 from ingest.errors import InputError, first_line
 from ingest.tables import PUBLISHED_COLUMNS
 
@@ -85,11 +86,11 @@ def read_frame(file: Path, n_layers: int, d_mlp: int) -> Frame:
 @contextmanager
 def _reader(file: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A database of its own with bounded memory, and the SQL that stands for the file."""
-    quoted = "'" + str(file).replace("'", "''") + "'"
+    path = literal(str(file))
     source = (
-        f"read_parquet({quoted})"
+        f"read_parquet({path})"
         if file.suffix.lower() in (".parquet", ".pq")
-        else f"read_csv({quoted}, header = true, all_varchar = true)"
+        else f"read_csv({path}, header = true, all_varchar = true)"
     )
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": folder})

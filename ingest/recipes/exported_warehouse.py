@@ -91,17 +91,22 @@ def relations_read(con: duckdb.DuckDBPyConnection) -> set[Relation]:
     ahead = [key for key in (*tables, *texts) if key[0] == "marts"]
     for file in (FOLDER / "app").glob("*.sql"):
         ahead += _named(file.read_text(encoding="utf-8"))
-    seen: set[Relation] = set()
+    return (tables | texts.keys()) & reached(texts, ahead)
+
+
+def reached(texts: dict[Relation, str], first: list[Relation]) -> set[Relation]:
+    """What the SQL of views and macros reads from the first relations on, step by step; and names of no relation."""
+    ahead, seen = [*first], set[Relation]()
     while ahead:
         key = ahead.pop()
         if key not in seen:
             seen.add(key)
             ahead += _named(texts.get(key, ""))
-    return (tables | texts.keys()) & seen
+    return seen
 
 
 def _named(sql: str) -> list[Relation]:
-    """Everything of the form schema.name; more than the relations, which does no harm."""
+    """Everything of the form schema.name, some in quotation marks; more than the relations, which does no harm."""
     return re.findall(r"(?=\b(\w+)\.(\w+)\b)", sql.replace('"', ""))
 
 

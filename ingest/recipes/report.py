@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import closing
@@ -15,6 +14,7 @@ import jinja2
 import polars as pl
 import vl_convert
 
+from app.formats import whole
 from app.questions import FOLDER, question
 from app.sandbox import run_query
 from app.warehouse import connect
@@ -148,11 +148,8 @@ def _svg(spec: dict[str, object]) -> str:
 
 def _write(file: Path, content: bytes) -> None:
     """Replace a file when its content is whole."""
-    scratch = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        scratch.write_bytes(content)
-        scratch.replace(file)
+        with whole(file) as scratch:
+            scratch.write_bytes(content)
     except OSError as error:
         raise InputError(f"{file} cannot be written ({error.strerror}): name another file") from None
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.publish import literal
+
 SCHEMA = "raw"
 
 
@@ -31,13 +33,9 @@ class Table:
         body = ", ".join(f"{c.name} {c.type}" for c in self.columns)
         return [
             f"create table if not exists {name} ({body})",
-            f"comment on table {name} is {_quoted(self.comment)}",
-            *(f"comment on column {name}.{c.name} is {_quoted(c.comment)}" for c in self.columns),
+            f"comment on table {name} is {literal(self.comment)}",
+            *(f"comment on column {name}.{c.name} is {literal(c.comment)}" for c in self.columns),
         ]
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 RUN = Column("run", "varchar not null", "fingerprint of the run's plan")

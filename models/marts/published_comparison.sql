@@ -2,13 +2,10 @@ with
 
 published as (
     select
-        *,
-        case
-            when excess_corr is not null then not is_dead and excess_corr > {{ var('universal_threshold') }}
-            when excess_bound <= {{ var('universal_threshold') }} then false
-        end as is_universal
-    from {{ ref('int_imported_neurons') }}
-    where is_ingested
+        imported.*,
+        {{ is_universal('imported', var('universal_threshold')) }} as is_universal
+    from {{ ref('int_imported_neurons') }} as imported
+    where imported.is_ingested
 ),
 
 ours as (

@@ -2,12 +2,9 @@ with
 
 neurons as (
     select
-        *,
-        case
-            when excess_corr is not null then not is_dead and excess_corr > {{ var('universal_threshold') }}
-            when excess_bound <= {{ var('universal_threshold') }} then false
-        end as is_universal
-    from {{ ref('int_imported_neurons') }}
+        imported.*,
+        {{ is_universal('imported', var('universal_threshold')) }} as is_universal
+    from {{ ref('int_imported_neurons') }} as imported
 ),
 
 described as (

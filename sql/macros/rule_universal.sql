@@ -7,10 +7,7 @@
     create or replace macro marts.rule_universal(threshold, support_cutoff) as table
     select
         scores.* exclude (excesses, excess_without, n_groups, excess_bound),
-        case
-            when scores.excess_corr is not null then not scores.is_dead and scores.excess_corr > asked.above
-            when scores.excess_bound <= asked.above then false
-        end as is_universal,
+        {{ is_universal('scores', 'asked.above') }} as is_universal,
         case
             when is_universal is null then null
             when scores.is_dead then 'no'

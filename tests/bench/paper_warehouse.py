@@ -8,7 +8,6 @@ goes on where it was. Run it as `python -m tests.bench.paper_warehouse FOLDER`.
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import duckdb
 from app.errors import ReaderError
 from app.publish import attached, published_folder, quoted
 from app.warehouse import default_warehouse, newest
+from ingest.recipes.exported_warehouse import reached
 
 N_MODELS, N_LAYERS, D_MLP = 5, 24, 4096
 _READ_BY_PAGES = ("marts", "information_schema")
@@ -81,15 +81,7 @@ def _read(con: duckdb.DuckDBPyConnection) -> set[Table]:
     }
     rows = con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'pattern'").fetchall()
     tables: set[Table] = {(schema, name) for schema, name in rows}
-    seen: set[Table] = set()
-    ahead = [key for key in [*tables, *texts] if key[0] in _READ_BY_PAGES]
-    while ahead:
-        key = ahead.pop()
-        if key not in seen:
-            seen.add(key)
-            # As DuckDB prints them: schema.name, with or without the catalog in front, some in quotation marks.
-            ahead += re.findall(r"(?=\b(\w+)\.(\w+)\b)", texts.get(key, "").replace('"', ""))
-    return tables & seen
+    return tables & reached(texts, [key for key in [*tables, *texts] if key[0] in _READ_BY_PAGES])
 
 
 def _repeat(con: duckdb.DuckDBPyConnection, table: Table, shape: tuple[int, int], deeper: int, wider: int) -> None:
