@@ -161,6 +161,31 @@ class Features(_Section):
     min_count: int | None = Field(default=None, ge=1, description="positions; default: 3 in 10,000, 10 at least")
 
 
+class Simulated(_Section):
+    """Seeds simulated as (1 - s) a + s R a + noise, one run for each strength s; noise in standard deviations."""
+
+    strengths: list[float] = Field(default=[0.5], min_length=1)
+    noise: float = Field(default=0.1, ge=0, le=100)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+
+    @field_validator("noise", mode="before")
+    @classmethod
+    def _whole_noise_too(cls, noise: object) -> object:
+        return _as_float(noise)
+
+    @field_validator("strengths", mode="before")
+    @classmethod
+    def _whole_numbers_too(cls, strengths: object) -> object:
+        return [_as_float(s) for s in strengths] if isinstance(strengths, list) else strengths
+
+    @field_validator("strengths")
+    @classmethod
+    def _shares(cls, strengths: list[float]) -> list[float]:
+        if len(set(strengths)) < len(strengths) or not all(0 <= s <= 1 for s in strengths):
+            raise ValueError("write numbers from 0 to 1, each once")
+        return strengths
+
+
 class Measure(_Section):
     """What is measured on the text."""
 
@@ -172,7 +197,8 @@ class Measure(_Section):
     baseline: Baseline = Baseline()
     floors: list[Literal["shift", "noise", "twin"]] = []
     sites: list[Site] = Field(default=["mlp"], min_length=1)
-    validation: list[Literal["split-half"]] = []
+    validation: list[Literal["split-half", "simulated"]] = []
+    simulated: Simulated = Simulated()
     keep_state: float = Field(default=10.0, ge=0, description="GB of state kept after the run, for its extension")
 
     @field_validator("keep_state", mode="before")
@@ -186,6 +212,11 @@ class Measure(_Section):
         if not self.moments or self.features is False:
             return None
         return Features() if self.features is True else self.features
+
+    def of_simulated(self) -> Measure:
+        """What is measured of simulated seeds: correlations of the neurons, and nothing else."""
+        nothing = {"moments": False, "features": False, "floors": [], "sites": ["mlp"], "validation": []}
+        return self.model_copy(update=nothing)
 
     @model_validator(mode="after")
     def _features_need_moments(self) -> Measure:
@@ -240,6 +271,13 @@ class Study(_Section):
         for name in asked:
             if name not in names:
                 raise ValueError(f"[pairs] rule names {name!r}, which is none of the study's models")
+        return self
+
+    @model_validator(mode="after")
+    def _simulated_seeds_are_correlated(self) -> Study:
+        is_text_read = self.corpus is not None and self.measure.correlation != "off"
+        if "simulated" in self.measure.validation and not is_text_read:
+            raise ValueError("[measure] validation = ['simulated'] needs [corpus], and correlation that is not off")
         return self
 
     @model_validator(mode="after")
@@ -298,7 +336,8 @@ def read_study(path: Path) -> Study:
 def _first_problem(error: ValidationError, content: dict[str, Any]) -> str:
     """The first of pydantic's findings in a user's words."""
     problem = error.errors()[0]
-    place = [str(part) for part in problem["loc"] if not (isinstance(part, str) and part.startswith(("str", "list[")))]
+    # pydantic puts the types of a union among the keys.
+    place = [str(part) for part in problem["loc"] if part != "str" and not str(part).startswith("list[")]
     where = ".".join(place)
     if problem["type"] == "extra_forbidden":
         section = _section_at(place[:-1])
@@ -324,6 +363,7 @@ def _section_at(place: list[str]) -> type[BaseModel]:
         "sketch": Sketch,
         "pilot": Pilot,
         "baseline": Baseline,
+        "simulated": Simulated,
         "device": Device,
         **KINDS,
     }

@@ -118,6 +118,9 @@ class Accumulators:
             self.cross.update(values, first_new=self._plan.inherited)
         if self.is_first and self.standing.probe is not None:
             self.standing.probe.update(z, first_new=self._plan.inherited)
+        if self.is_first:
+            for (a, b), counterparts in zip(self._plan.pairs, self.standing.counterparts, strict=False):
+                counterparts.add(z[a], z[b])
         if self.candidates:
             new = [c for c in self.candidates if self._is_new(c.pair)]
             turned = {index: _transposed(z[index]) for index in {p for c in new for p in c.pair}}
@@ -163,6 +166,7 @@ class Accumulators:
             named["half"] = {str(index): half for index, half in enumerate(self.halved)}
         if self.standing.probe is not None:
             named["probe"] = self.standing.probe.tensors()
+        named |= {f"counterparts.{k}": {"products": c.products} for k, c in enumerate(self.standing.counterparts)}
         named |= {f"followed.{f.a}.{f.b}": f.tensors() for f in self.followed}
         named |= {f"candidates.{c.pair[0]}.{c.pair[1]}": c.tensors() for c in self.candidates}
         for kind, sketches in (("sketch", self.standing.sketches), ("shifted", self.standing.shifted)):

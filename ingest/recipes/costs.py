@@ -27,6 +27,7 @@ class Work:
         profiled: activations per token that are profiled.
         profile_bytes: that all profiles hold.
         sketched_twice: units whose shifted sketch is kept as well.
+        mixing: elements of the matrices that simulate seeds.
         floor_pairs: pairs with shifted partners and with twins.
     """
 
@@ -40,6 +41,7 @@ class Work:
     profiled: int
     profile_bytes: int
     sketched_twice: int
+    mixing: int
     floor_pairs: tuple[tuple[int, int], ...]
 
     @property
@@ -85,6 +87,7 @@ def seconds(work: Work, method: Method | None, rates: Rates, *, n_passes: int = 
         "forward": n_passes * tokens * work.forward_flops / rates.forward,
         "moments": tokens * work.moments / rates.moments,
         "profiles": tokens * work.profiled / rates.profile,
+        "simulation": n_passes * tokens * 2.0 * work.mixing / rates.product,
     }
     return found if method is None else found | _pair_seconds(work, method, rates, n_passes)
 

@@ -17,7 +17,7 @@ from ingest.recipes.costs import Work, choose_method, seconds
 from ingest.recipes.memory import Share, limit, passes_needed, share_memory, tile_bytes
 from ingest.recipes.planning import batch_rows, device_of, model_pairs, threads_of
 from ingest.recipes.rates import H200, H200_HALF_FORWARD, Rates, forward_rate, measured_rates
-from ingest.recipes.shapes import ModelShape, populations_of, shape_from_config, work_of
+from ingest.recipes.shapes import ModelShape, populations_of, shape_from_config, simulated_populations, work_of
 from ingest.runs.plan import Method
 from ingest.study import Study
 from ingest.subject.locate import config_folder, context_of, read_config
@@ -41,6 +41,7 @@ class Estimate:
         reason: why.
         share: passes and memory.
         seconds: by component, for all devices together.
+        simulated_seconds: of the runs of simulated seeds, all together; 0 without.
         device_bytes: largest memory of a device: sums, networks, one batch.
         state_bytes: state of an unfinished run on disk.
         warehouse_bytes: of the finished warehouse, marts included.
@@ -51,6 +52,7 @@ class Estimate:
     reason: str
     share: Share
     seconds: dict[str, float]
+    simulated_seconds: float
     device_bytes: int
     state_bytes: int
     warehouse_bytes: int
@@ -86,15 +88,25 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     room = (has - networks) * devices
     rows = batch_rows(study, work, device, context, has)
 
-    def passes_of(method: Method) -> int | None:
-        return passes_needed(study, work, method, batch_tokens=rows * context, room=room)
+    def shared(study: Study, work: Work) -> tuple[Method | None, str, Share]:
+        def passes_of(method: Method) -> int | None:
+            return passes_needed(study, work, method, batch_tokens=rows * context, room=room)
 
-    asked = choose_method(work, study.measure, device, threads, passes_of) if all_pairs else (None, "no pairs")
-    method, reason = asked
-    share = share_memory(study, work, method, batch_tokens=rows * context, room=room)
+        asked = choose_method(work, study.measure, device, threads, passes_of) if work.pairs else (None, "no pairs")
+        return *asked, share_memory(study, work, asked[0], batch_tokens=rows * context, room=room)
+
+    method, reason, share = shared(study, work)
     h200 = H200 if study.device.dtype == "float32" else replace(H200, forward=H200_HALF_FORWARD)
     rates = h200 if machine == "h200" else _rates_here(study, models, folders, work, (rows, context))
     found = seconds(work, method, rates, n_passes=len(share.passes))
+    simulated = 0.0
+    if "simulated" in study.measure.validation:
+        alike = study.model_copy(update={"measure": study.measure.of_simulated()})
+        own = simulated_populations(models)
+        more = work_of(alike, models, *own, n_tokens=study.corpus.tokens, context=context, is_simulation=True)
+        how, _, theirs = shared(alike, more)
+        each = sum(seconds(more, how, rates, n_passes=len(theirs.passes)).values())
+        simulated = each * len(study.measure.simulated.strengths)
     alone = {name: t / (1 if name == "forward" else devices) for name, t in found.items()}
     neurons = sum(m.n_layers * m.d_mlp for m in models)
     directed = sum(work.shapes[p].n_units for pair in all_pairs for p in pair)
@@ -106,6 +118,7 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
         reason=reason,
         share=share,
         seconds=alone,
+        simulated_seconds=simulated,
         device_bytes=share.memory // devices + networks,
         state_bytes=exact + sketches,
         warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
@@ -162,6 +175,8 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
     for name, seconds_ in sorted(found.seconds.items(), key=lambda item: -item[1]):
         if seconds_ > 0:
             say(f"  {name:<16}{_duration(seconds_)}")
+    if found.simulated_seconds:
+        say(f"simulated seeds   {_duration(found.simulated_seconds)} more")
 
 
 def _short(number: float) -> str:

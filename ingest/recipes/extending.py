@@ -38,9 +38,10 @@ def find_extension(plan: Plan, rows: TokenRows, raw: RawWarehouse) -> Extension 
     """The latest finished run that a plan extends, if its state is there; the plan then names it as its parent.
 
     More tokens: the same plan on the first rows of the same corpus. More models: the same plan with the first models.
-    Runs in several passes, with halves, or (for more models) with twins or several sites are computed anew.
+    Runs in several passes, with halves, with simulated seeds, or (for more models) with twins or several sites are
+    computed anew.
     """
-    if plan.method is None or plan.n_passes > 1 or plan.halves:
+    if plan.method is None or plan.n_passes > 1 or plan.halves or plan.simulation is not None:
         return None
     query = (
         "select runs.run, runs.plan::varchar as plan, parts.state_file, parts.state_hash from raw.runs "

@@ -51,10 +51,12 @@ def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome
     # Only now torch: what can be refused without it was refused at once.
     from ingest.recipes.experiment_jobs import check_experiments
     from ingest.recipes.experimenting import run_experiments
-    from ingest.recipes.measuring import measure, open_study
+    from ingest.recipes.measuring import measure, open_study, simulate
 
     opened = open_study(study, folders, raw, say)
     check_experiments(opened)
     run, was_finished = measure(opened, raw, say)
+    were_simulated = simulate(opened, raw, say)
     experiments = run_experiments(opened, run, raw, say)
-    return Outcome(run, was_finished and experiments.n == experiments.n_finished_before, experiments.n)
+    nothing_new = was_finished and all(were_simulated) and experiments.n == experiments.n_finished_before
+    return Outcome(run, nothing_new, experiments.n)

@@ -16,10 +16,11 @@ from ingest.errors import InputError
 from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.extending import find_extension, finished_run, inherited_rows
 from ingest.recipes.opening import opening_rows
-from ingest.recipes.planning import plan_run, threads_of
+from ingest.recipes.planning import Planned, plan_run, threads_of
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import Run
 from ingest.recipes.subjects import Subject, load_subject, shared_vocabulary
+from ingest.runs.plan import PlannedSimulation
 from ingest.runs.state import StateFolder
 from ingest.settings import corpora_folder, state_folder
 from ingest.study import Study
@@ -77,13 +78,38 @@ def measure(opened: Opened, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
         InputError: if the study cannot be run; nothing was written then.
         RunFailed: if an activation is not finite.
     """
+    return _run(opened, plan_run(opened.study, opened.vocabulary, opened.subjects, opened.rows, say), raw, say)
+
+
+def simulate(opened: Opened, raw: RawWarehouse, say: Say) -> list[bool]:
+    """Correlate every model with its simulated seeds, where the study asks for them: one run for each strength.
+
+    Returns:
+        Of each run whether it was finished before.
+
+    Raises:
+        InputError: if a run cannot be done with the memory there is.
+        RunFailed: if an activation is not finite.
+    """
+    study, asked = opened.study, opened.study.measure.simulated
+    before = []
+    for strength in asked.strengths if "simulated" in study.measure.validation else ():
+        simulation = PlannedSimulation(strength, asked.noise, asked.seed)
+        planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, say, simulation)
+        say(f"simulated seeds, strength {strength:g}")
+        before.append(_run(opened, planned, raw, say)[1])
+    return before
+
+
+def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
+    """The run of a plan, and whether it was finished before."""
     study, vocabulary, subjects, rows = opened.study, opened.vocabulary, opened.subjects, opened.rows
-    planned = plan_run(study, vocabulary, subjects, rows, say)
+    kept = study.measure.keep_state if planned.plan.method is not None and not planned.plan.simulation else 0.0
     finished = finished_run(planned.plan, raw)
     if finished is not None:
         left = StateFolder(state_folder(raw.path) / finished)
         with left.lock():  # a killed process may have left its own
-            left.trim(study.measure.keep_state)
+            left.trim(kept)
         return finished, True
     extension = find_extension(planned.plan, rows, raw) if rows is not None else None
     if extension is not None:
@@ -91,7 +117,7 @@ def measure(opened: Opened, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
         say(f"going on from run {extension.plan.parent}: only what is new is computed")
     plan = planned.plan
     profiling = None
-    if rows is not None and study.measure.profile is not None:
+    if rows is not None and plan.features is not None:
         profiling = Profiling(study, vocabulary, rows, n_rows=plan.profile_rows)
     state = StateFolder(state_folder(raw.path) / plan.run)
     with state.lock():
@@ -105,7 +131,7 @@ def measure(opened: Opened, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")
             Run(planned, subjects, rows, vocabulary, raw, state, say, profiling, extension).measure()
-        state.trim(study.measure.keep_state if plan.method is not None else 0.0)
+        state.trim(kept)
     return plan.run, False
 
 

@@ -69,7 +69,8 @@ def standing_bytes(work: Work, method: Method, *, batch_tokens: int) -> int:
     each = (method.max_candidates or 0) if method.name == "refined" else FOLLOWED if method.name == "exact" else 0
     followed = sum((_FLOAT * 2 * GROUPS + 16) * each * (units[a] + units[b]) for a, b in pairs)
     working = _WORKING * max((tile_bytes(tile, shapes, halves=False) for tile in work.tiles), default=0)
-    return batch + sums + within + sketches + selected + followed + working
+    mixing = _FLOAT * work.mixing
+    return batch + sums + mixing + within + sketches + selected + followed + working
 
 
 def with_small_tiles(work: Work, room: int) -> Work:

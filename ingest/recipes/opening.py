@@ -14,10 +14,11 @@ from ingest.corpus.texts import token_texts
 from ingest.names import relation
 from ingest.recipes.pairs import both_directions
 from ingest.recipes.planning import Planned
+from ingest.recipes.simulated_rows import simulation_rows
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Plan, parts
 from ingest.study import Corpus, Study
-from ingest.tables import CORPORA, FROM_WEIGHTS, MODELS, PAIRS, RUNS, SITES, TOKENS
+from ingest.tables import CORPORA, FROM_WEIGHTS, MODELS, PAIRS, RUNS, SIMULATIONS, SITES, TOKENS
 
 
 def now() -> datetime:
@@ -44,7 +45,7 @@ def opening_rows(
         "run": plan.run,
         "parent": plan.parent,
         "study": study.name,
-        "kind": "ingest",
+        "kind": "ingest" if plan.simulation is None else "simulated",
         "status": "running" if manifest else "finished",
         "plan": plan.as_json(),
         "device": plan.device,
@@ -67,17 +68,28 @@ def opening_rows(
         "version": version("neuron-warehouse"),
         "threads": plan.threads,
     }
-    opening = [(RUNS.name, pl.DataFrame([run])), (MODELS.name, pl.DataFrame([_model_row(s, plan) for s in subjects]))]
+    opening = [(RUNS.name, pl.DataFrame([run]))]
+    if study.corpus is not None and manifest is not None:
+        opening.append((CORPORA.name, pl.DataFrame([corpus_row(study.corpus, manifest)])))
+    if plan.simulation is not None:
+        opening.append((SIMULATIONS.name, simulation_rows(plan)))
+    else:
+        opening += _opening_of_models(plan, subjects, vocabulary, rows)
+    return [(name, of_run(plan.run, frame)) for name, frame in opening]
+
+
+def _opening_of_models(
+    plan: Plan, subjects: list[Subject], vocabulary: Vocabulary, rows: TokenRows | None
+) -> list[tuple[str, pl.DataFrame]]:
+    opening = [(MODELS.name, pl.DataFrame([_model_row(s, plan) for s in subjects]))]
     if plan.pairs:
         opening.append((PAIRS.name, _pair_rows(plan, subjects)))
         opening.append((SITES.name, _site_rows(plan)))
-    if study.corpus is not None and manifest is not None:
-        opening.append((CORPORA.name, pl.DataFrame([corpus_row(study.corpus, manifest)])))
     for table in FROM_WEIGHTS:
         if frames := [s.frames[table.name] for s in subjects if table.name in s.frames]:
             opening.append((table.name, pl.concat(frames)))
     opening.append((TOKENS.name, _token_rows(vocabulary, rows)))
-    return [(name, of_run(plan.run, frame)) for name, frame in opening]
+    return opening
 
 
 def corpus_row(corpus: Corpus, manifest: Manifest) -> dict[str, object]:

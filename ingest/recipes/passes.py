@@ -18,17 +18,18 @@ from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import TEXT, Vocabulary, strata
 from ingest.errors import RunFailed
 from ingest.measure.correlation import Shape
-from ingest.measure.moments import Moments, PowerSums
+from ingest.measure.moments import Moments
 from ingest.measure.profile import Profile
+from ingest.measure.simulation import SimulatedSeed
 from ingest.measure.sketch import bucket_and_sign
 from ingest.measure.units import Pilot, Place, UnitSums
 from ingest.recipes.accumulators import Accumulators, Hashed
+from ingest.recipes.moment_rows import moment_rows
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, Plan
 from ingest.runs.state import StateFile
 from ingest.subject.sites import Activations, Reader
-from ingest.tables import STRATA
 
 _LARGEST_HALF = 6e4
 _T = TypeVar("_T")
@@ -50,6 +51,7 @@ class FusedPass:
     Attributes:
         shapes: of all populations.
         units: sums of standardised activations of all populations.
+        simulated: by population, the seeds that are simulated.
         profiles: of the models that are new in this run; none without features.
     """
 
@@ -86,6 +88,7 @@ class FusedPass:
             self._readers.append(self._hooks.enter_context(reader.hooked()))
         self.shapes = [Shape(p.n_layers, p.width) for p in plan.populations]
         self.units: list[UnitSums] = []
+        self.simulated: dict[int, SimulatedSeed] = {}
         self._post_shift: list[Tensor] = []
         self._pre_shift: list[Tensor] = []
         self._pre_scale: list[Tensor] = []
@@ -119,14 +122,48 @@ class FusedPass:
                     pilots[site].add([values[batch.text] for values in layers])
             at = {site: pilot.place() for site, pilot in pilots.items()}
             for population in self._populations(index):
-                places[population] = at[self._plan.populations[population].site]
+                if self._plan.simulated_from(population) is None:
+                    places[population] = at[self._plan.populations[population].site]
             if self._plan.moments and index < len(self._plan.models):
                 place = pre.place()
                 self._pre_shift.append(place.shift)
                 self._pre_scale.append(place.scale)
                 self._post_shift.append(at["mlp"].shift.clone())
+        self._simulate(places)
+        for index in range(len(self._subjects)):
+            for population in self._populations(index):
+                if population in self.simulated:
+                    places[population] = self._place_of_simulated(index, population)
         self.units = [UnitSums(places[p], width=shape.width, operand=operand) for p, shape in enumerate(self.shapes)]
         self._start_profiles()
+
+    def _simulate(self, places: dict[int, Place]) -> None:
+        """Make the simulated seeds, whose noise is in proportion to the scales of what they are made from."""
+        how = self._plan.simulation
+        for population, shape in enumerate(self.shapes):
+            own = self._plan.simulated_from(population)
+            if own is not None and how is not None:
+                self.simulated[population] = SimulatedSeed(
+                    strength=how.strength,
+                    noise=how.noise,
+                    seed=how.seed,
+                    model=own,
+                    shape=shape,
+                    scale=places[own].scale,
+                )
+
+    def _place_of_simulated(self, index: int, population: int) -> Place:
+        pilot = Pilot()
+        for batch in self._batches(np.arange(self._plan.place_rows)):
+            layers = self._layers(population, self._readers[index].read(batch.ids), batch)
+            pilot.add([values[batch.text] for values in layers])
+        return pilot.place()
+
+    def _layers(self, population: int, activations: Activations, batch: Batch) -> list[Tensor]:
+        """Activations of a population, (tokens, width) per layer, from those of the subject that it is read from."""
+        layers = activations.at[self._plan.populations[population].site]  # type: ignore[index]
+        seed = self.simulated.get(population)
+        return layers if seed is None else seed.activations(layers, int(batch.numbers[0]))
 
     def _start_profiles(self) -> None:
         if self._profiling is None:
@@ -166,6 +203,7 @@ class FusedPass:
             for name, tensor in units.tensors().items():
                 tensor.copy_(state.tensor(f"units.{p}.{name}"))
             self._set(self.units, p, units)
+        self._simulate({p: units.place for p, units in enumerate(self.units)})
         for index in range(len(self._plan.models) if self._plan.moments else 0):
             if f"shift.{index}.pre" in names:
                 for values, key in (
@@ -221,15 +259,14 @@ class FusedPass:
                         profile = self.profiles[index - self._plan.inherited]
                         profile.update(activations.pre, activations.at["mlp"], classified)
                 for p in mine:
-                    layers = activations.at[self._plan.populations[p].site]  # type: ignore[index]
-                    z[p] = self.units[p].standardise(layers, batch.text)
+                    z[p] = self.units[p].standardise(self._layers(p, activations, batch), batch.text)
             if sums is not None:
                 self._refuse_overflow(z)
                 sums.update(z, self._hashed(batch, part.group) if sums.is_sketching else None, part.group)
             advance(batch.ids.numel())
         self._refuse_not_finite()
         new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
-        return pl.concat([_moment_rows(s, m) for s, m in new]) if new else None
+        return pl.concat([moment_rows(s, m) for s, m in new]) if new else None
 
     def standardised(self, rows: NDArray[np.int64], wanted: set[int]) -> Iterator[dict[int, list[Tensor]]]:
         """z of wanted populations, batch by batch, without adding anything up."""
@@ -237,10 +274,9 @@ class FusedPass:
             z = {}
             for index, reader in enumerate(self._readers):
                 mine = [p for p in self._populations(index) if p in wanted]
-                at = reader.read(batch.ids).at if mine else {}
+                activations = reader.read(batch.ids) if mine else Activations([], {})
                 for p in mine:
-                    layers = at[self._plan.populations[p].site]  # type: ignore[index]
-                    z[p] = self.units[p].standardise(layers, batch.text)
+                    z[p] = self.units[p].standardise(self._layers(p, activations, batch), batch.text)
             yield z
 
     def _hashed(self, batch: Batch, group: int) -> Hashed:
@@ -295,35 +331,3 @@ class FusedPass:
                 text.to(device),
                 numbers,
             )
-
-
-def _moment_rows(subject: Subject, moments: Moments) -> pl.DataFrame:
-    n_layers, d_mlp = subject.sites.n_layers, subject.sites.d_mlp
-    frames = []
-    for index, stratum in enumerate(STRATA):
-        if not moments.n[index]:
-            continue
-        columns = {
-            "model": pl.repeat(subject.model.name, n_layers * d_mlp, eager=True),
-            "layer": np.repeat(np.arange(n_layers, dtype=np.uint16), d_mlp),
-            "neuron": np.tile(np.arange(d_mlp, dtype=np.uint32), n_layers),
-            "stratum": pl.repeat(stratum, n_layers * d_mlp, eager=True),
-            "n": pl.repeat(int(moments.n[index]), n_layers * d_mlp, eager=True),
-            "n_positive": moments.n_positive[index].cpu().numpy(),
-        }
-        for prefix, sums in (("pre", moments.pre), ("post", moments.post)):
-            columns |= _power_columns(prefix, sums, index)
-        frames.append(pl.DataFrame(columns))
-    rows = pl.concat(frames)
-    broken = rows.filter(~pl.all_horizontal(pl.col(pl.Float64).is_finite()))
-    if len(broken):
-        layer, neuron = broken["layer"][0], broken["neuron"][0]
-        raise RunFailed(f"model {subject.model.name}: neuron L{layer}.N{neuron} has an activation that is not finite")
-    return rows
-
-
-def _power_columns(prefix: str, sums: PowerSums, index: int) -> dict[str, np.ndarray]:
-    columns = {f"{prefix}_shift": sums.shift}
-    columns |= {f"{prefix}_sum_{k + 1}": sums.sums[k, index] for k in range(4)}
-    columns |= {f"{prefix}_min": sums.minimum[index], f"{prefix}_max": sums.maximum[index]}
-    return {name: values.cpu().numpy() for name, values in columns.items()}

@@ -21,9 +21,9 @@ from ingest.names import GROUPS, Identity
 from ingest.recipes.costs import Work, choose_method
 from ingest.recipes.memory import batch_tokens, limit, passes_needed, share_memory
 from ingest.recipes.pairs import chosen_pairs
-from ingest.recipes.shapes import populations_of, work_of
+from ingest.recipes.shapes import populations_of, simulated_populations, work_of
 from ingest.recipes.subjects import Subject
-from ingest.runs.plan import ARITHMETIC, Method, Plan, PlannedModel, groups_hash
+from ingest.runs.plan import ARITHMETIC, Method, Plan, PlannedModel, PlannedSimulation, groups_hash
 from ingest.study import Study
 
 _PLACE_ROWS = 64
@@ -121,7 +121,12 @@ def features_identity(study: Study, syntax: str | None) -> str | None:
 
 
 def plan_run(
-    study: Study, vocabulary: Vocabulary, subjects: list[Subject], rows: TokenRows | None, say: Say
+    study: Study,
+    vocabulary: Vocabulary,
+    subjects: list[Subject],
+    rows: TokenRows | None,
+    say: Say,
+    simulation: PlannedSimulation | None = None,
 ) -> Planned:
     """The plan of a run.
 
@@ -131,17 +136,32 @@ def plan_run(
         subjects: the loaded models.
         rows: the corpus; None for a study of weights alone.
         say: called with lines for the user.
+        simulation: how the models' partners are simulated; None where the models are each other's.
 
     Raises:
         InputError: if the run cannot be done with the memory there is.
     """
     device, threads = device_of(study), threads_of(study)
+    if simulation is not None:
+        study = study.model_copy(update={"measure": study.measure.of_simulated()})
     measure = study.measure
     models = [subject.shape for subject in subjects]
-    pairs = model_pairs(study, [s.identity for s in subjects], say)
-    populations, all_pairs = populations_of(measure, models, pairs)
+    if simulation is not None:
+        populations, pairs = simulated_populations(models)
+        all_pairs = pairs
+    else:
+        pairs = model_pairs(study, [s.identity for s in subjects], say)
+        populations, all_pairs = populations_of(measure, models, pairs)
     n_rows, context = rows.ids.shape if rows is not None else (0, 0)
-    work = work_of(study, models, populations, all_pairs, n_tokens=n_rows * context, context=context)
+    work = work_of(
+        study,
+        models,
+        populations,
+        all_pairs,
+        n_tokens=n_rows * context,
+        context=context,
+        is_simulation=simulation is not None,
+    )
     room = limit(study.device.memory, device)
     batch = batch_rows(study, work, device, context, room)
 
@@ -182,5 +202,6 @@ def plan_run(
         arithmetic=ARITHMETIC,
         torch_version=torch.__version__,
         transformers_version=transformers.__version__,
+        simulation=simulation,
     )
     return Planned(plan, share.passes, share.pilot_passes, reason, share.memory)

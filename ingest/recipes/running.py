@@ -27,6 +27,7 @@ from ingest.recipes.planning import Planned
 from ingest.recipes.profile_rows import Frames, corpus_rows, neuron_rows, sequence_rows
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.selections import Selections
+from ingest.recipes.simulated_rows import simulated_rows
 from ingest.recipes.standing import Standing
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, parts
@@ -196,7 +197,8 @@ class Run:
 
     def _has_budgets(self) -> bool:
         one_round = is_one_round([part.group for part in self._parts])
-        return self._plan.n_passes == 1 and one_round and not self._plan.inherited
+        is_simple = self._plan.n_passes == 1 and not self._plan.inherited and self._plan.simulation is None
+        return is_simple and one_round
 
     def _take(self, sums: Accumulators) -> None:
         assert self._selections is not None
@@ -207,7 +209,11 @@ class Run:
     def _finish(self, sums: Accumulators | None) -> None:
         """Write what follows from all parts, and that the run is finished, in one transaction."""
         frames: list[tuple[str, pl.DataFrame]] = []
-        if sums is not None and self._selections is not None:
+        if self._plan.simulation is not None:
+            assert sums is not None
+            assert self._selections is not None
+            frames = list(simulated_rows(self._plan, self._work.units, self._work.simulated, self._selections, sums))
+        elif sums is not None and self._selections is not None:
             frames = list(self._selections.frames(sums))
             if self._has_budgets() and self._plan.method is not None:
                 if self._plan.method.name != "exact":

@@ -89,6 +89,10 @@ class Selections:
         for name, tensor in self.tensors().items():
             tensor.copy_(state.tensor(f"selections.{name}"))
 
+    def forward(self, pair: tuple[int, int]) -> Directed:
+        """What is selected for the units of the first population of a pair."""
+        return self._pairs[pair].forward
+
     def n_tiles(self, sums: Accumulators) -> int:
         """How often `take` advances."""
         tiles = sums.cross.sums if sums.cross is not None else self._tiles(self._plan.pairs)
@@ -103,7 +107,7 @@ class Selections:
         """
         self._is_taken = True
         spreads = [units.finish() for units in self._units]
-        source = self._source(sums, spreads)
+        source = self.covariances(sums, spreads)
         rotations = Rotations(source, spreads, self._shapes, draws=self._plan.draws, seed=self._plan.baseline_seed)
         for selection in self._pairs.values():
             before = {(a, b): d.winner.clone() for a, b, d in selection.directions()}
@@ -112,7 +116,8 @@ class Selections:
                 self._refine(sums, a, b, directed, spreads)
                 self._judge(sums, source, (a, b), directed, spreads, before[a, b])
 
-    def _source(self, sums: Accumulators, spreads: list[Standardised]) -> Covariances:
+    def covariances(self, sums: Accumulators, spreads: list[Standardised]) -> Covariances:
+        """Covariances of the units, as the method has them."""
         if self._method.name == "exact":
             assert sums.cross is not None
             assert sums.standing.within is not None

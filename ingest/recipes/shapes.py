@@ -123,6 +123,14 @@ def populations_of(
     return found, everywhere
 
 
+def simulated_populations(
+    models: list[ModelShape],
+) -> tuple[list[PlannedPopulation], tuple[tuple[int, int], ...]]:
+    """The models' neurons and then their simulated seeds', and each model's pair with its own."""
+    neurons = [PlannedPopulation(index, "mlp", m.n_layers, m.d_mlp) for index, m in enumerate(models)]
+    return [*neurons, *neurons], tuple((index, index + len(models)) for index in range(len(models)))
+
+
 def twin_pairs(populations: list[PlannedPopulation], pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
     """Pairs (population, twin of a partner), each once."""
     sides = {side for a, b in pairs for side in ((a, populations[b].twin), (b, populations[a].twin))}
@@ -137,6 +145,7 @@ def work_of(
     *,
     n_tokens: int,
     context: int,
+    is_simulation: bool = False,
 ) -> Work:
     """What a study has to do."""
     shapes = [Shape(p.n_layers, p.width) for p in populations]
@@ -158,5 +167,6 @@ def work_of(
         profiled=profiled,
         profile_bytes=profiled * bytes_per_neuron(n_ids, context, has_syntax=has_syntax),
         sketched_twice=ours if shifted else 0,
+        mixing=sum(m.n_layers * m.d_mlp**2 for m in models) if is_simulation else 0,
         floor_pairs=(*(pairs if shifted else ()), *twin_pairs(populations, pairs)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ingest.measure.correlation import LayerMoments, Shape
+from ingest.measure.simulation import CounterpartSums
 from ingest.measure.sketch import CountSketch
 from ingest.recipes.probes import ProbeBlock
 from ingest.runs.plan import Plan
@@ -19,12 +20,14 @@ class Standing:
         sketches: per population.
         shifted: per population, sketches of the positions moved along the text.
         probe: exact sums for a block of units, against which sketches are judged.
+        counterparts: per model, sums of products with its simulated seed; none without.
     """
 
     within: LayerMoments | None
     sketches: list[CountSketch]
     shifted: list[CountSketch]
     probe: ProbeBlock | None
+    counterparts: list[CounterpartSums]
 
     @classmethod
     def empty(cls, plan: Plan, shapes: list[Shape]) -> Standing:
@@ -41,4 +44,5 @@ class Standing:
             sketches=sketches(shapes) if plan.bucket_starts else [],
             shifted=sketches(ours) if plan.bucket_starts and "shift" in plan.floors else [],
             probe=None if is_exact else ProbeBlock(plan.pairs, shapes, plan.device),
+            counterparts=[CounterpartSums(shapes[a], plan.device) for a, _ in plan.pairs] if plan.simulation else [],
         )

@@ -70,6 +70,21 @@ class Method:
 
 
 @dataclass(frozen=True)
+class PlannedSimulation:
+    """How a seed of each model is simulated: (1 - s) a + s R a + noise on its post-activations.
+
+    Attributes:
+        strength: share s of the rotated activations.
+        noise: standard deviation of the noise, in those of the neurons on the run's first rows.
+        seed: of rotations and noise.
+    """
+
+    strength: float
+    noise: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class Part:
     """Rows of one group of documents within one round.
 
@@ -115,6 +130,8 @@ class Plan:
         arithmetic: version of our own computation.
         torch_version: the library that does the arithmetic.
         transformers_version: the library that runs the models.
+        simulation: how the partners are simulated, which stand after the models' populations in their order; None
+            where they are models.
         parent: finished run that this one extends; None if it begins anew.
         inherited: models at the front whose sums, and whose pairs', are taken over from the parent.
     """
@@ -147,6 +164,7 @@ class Plan:
     arithmetic: int
     torch_version: str
     transformers_version: str
+    simulation: PlannedSimulation | None = None
     parent: str | None = None
     inherited: int = 0
 
@@ -164,6 +182,11 @@ class Plan:
     def n_rows(self) -> int:
         """Rows of the corpus."""
         return self.rounds[-1] if self.rounds else 0
+
+    def simulated_from(self, population: int) -> int | None:
+        """The population that a simulated one is made from; None for one that is read."""
+        is_made = self.simulation is not None and population >= len(self.models)
+        return population - len(self.models) if is_made else None
 
     @property
     def twins(self) -> list[tuple[int, int]]:

@@ -49,6 +49,7 @@ from ingest.tables.profiles import (
 )
 from ingest.tables.published import IMPORTED, IMPORTED_NEURONS, IMPORTS, PUBLISHED_COLUMNS
 from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA
+from ingest.tables.simulations import SIMULATED_NEURONS, SIMULATING, SIMULATIONS
 from ingest.tables.single_neurons import (
     ENTROPY_EDITS,
     ENTROPY_NEURONS,
@@ -88,6 +89,7 @@ TABLES = (
     *EXPERIMENTAL,
     *OF_SINGLE_NEURONS,
     *SUFFIXES,
+    *SIMULATING,
     *IMPORTED,
 )
 
@@ -147,6 +149,8 @@ __all__ = [
     "SELECTIONS",
     "SEQUENCES",
     "SET_NEURONS",
+    "SIMULATED_NEURONS",
+    "SIMULATIONS",
     "SITES",
     "STRATA",
     "STREAM_SUMS",

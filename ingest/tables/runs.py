@@ -14,7 +14,11 @@ RUNS = Table(
         RUN,
         Column("parent", "varchar", "run that this one extends"),
         Column("study", "varchar not null", "name of the study"),
-        Column("kind", "varchar not null", "ingest: measures; import: a published file; or the kind of an experiment"),
+        Column(
+            "kind",
+            "varchar not null",
+            "ingest: measures; simulated: simulated seeds; import: a published file; or the kind of an experiment",
+        ),
         Column("status", "varchar not null", "running or finished"),
         Column("plan", "json not null", "everything that decides the bits of the result; its hash is the run"),
         Column("device", "varchar not null", "torch device of the forward passes"),

@@ -45,6 +45,11 @@ models as (
             run,
             model
         from {{ ref('stg_raw__imports') }}
+        union all
+        select
+            run,
+            model
+        from {{ ref('stg_raw__simulations') }}
     )
     group by run
 ),
@@ -53,6 +58,9 @@ speaking_runs as (
     select distinct run from {{ ref('int_speaking_runs') }}
     union all
     select run from {{ ref('stg_raw__imports') }}
+    union all
+    select run from runs
+    where kind = 'simulated' and status = 'finished'
 ),
 
 described as (

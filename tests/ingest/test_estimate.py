@@ -47,6 +47,7 @@ def work(n_tokens: int) -> Work:
         profiled=0,
         profile_bytes=0,
         sketched_twice=0,
+        mixing=0,
         floor_pairs=(),
     )
 
@@ -113,6 +114,20 @@ def test_the_command_writes_nothing(study: Path, tmp_path: Path) -> None:
         assert word in ended.out
     assert re.search(r"method +\w+ \(auto: exact [\d,]+ s, refined", ended.out)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_simulated_seeds_cost_one_run_for_each_strength(study: Path) -> None:
+    plain = study.read_text()
+
+    def more(measure: str) -> float:
+        study.write_text(plain + "\n[measure]\n" + measure)
+        found = estimate(read_study(study), machine="h200", devices=1, say=lambda _line: None)
+        return found.simulated_seconds
+
+    assert more("floors = []") == 0
+    one = more("validation = ['simulated']")
+    assert one > 0
+    assert more("validation = ['simulated']\nsimulated = { strengths = [0.1, 0.5] }") == pytest.approx(2 * one)
 
 
 def test_a_study_without_a_number_of_tokens_is_refused(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from tests.models.activations import (
 from tests.models.raw_experiments import all_experiments
 from tests.models.raw_pairs import Row, pair_rows
 from tests.models.raw_profiles import profile_rows, vocabulary_rows
+from tests.models.raw_simulations import simulations
 from tests.models.raw_single_neurons import single_neuron_experiments
 from tests.models.raw_weights import role_rows
 
@@ -157,7 +158,8 @@ def write(path: Path) -> dict[str, Facts]:
     """Runs: `first` (a, b, c), `second` (a, b, c, d; later), `unfinished`, `weights` (a model w), `steps`, `training`.
 
     `first` has the residual stream as well, `second` floors, ranges of groups and profiles, `steps` two
-    passes and sketches, `training` two seeds (e, f) at three steps. Experiments on b, see raw_experiments.
+    passes and sketches, `training` two seeds (e, f) at three steps. Experiments on b, see raw_experiments; simulated
+    seeds of a and b, see raw_simulations.
     """
     facts = {
         "first": activations("first", ("a", "b", "c"), seed=1),
@@ -187,7 +189,7 @@ def write(path: Path) -> dict[str, Facts]:
             if finished:
                 _insert(con, pair_rows(known, sites))
         _insert(con, {"probes": probe_rows("steps")})
-        for experiment in all_experiments() + single_neuron_experiments():
+        for experiment in [*all_experiments(), *single_neuron_experiments(), simulations()]:
             _insert(con, experiment)
         _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
         _insert(con, weight_rows("weights", ("w",), seed=11))

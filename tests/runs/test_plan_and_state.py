@@ -13,11 +13,12 @@ import torch
 
 from ingest.errors import WarehouseBusy
 from ingest.names import GROUPS
-from ingest.runs.plan import Method, Plan, PlannedModel, PlannedPopulation, groups_hash, parts
+from ingest.runs.plan import Method, Plan, PlannedModel, PlannedPopulation, PlannedSimulation, groups_hash, parts
 from ingest.runs.state import StateFolder
 
 MODELS = tuple(PlannedModel(name, "family", seed, None, f"hash-{name}") for seed, name in enumerate("ab"))
 POPULATIONS = tuple(PlannedPopulation(model, "mlp", 2, 8) for model in (0, 1))
+SIMULATION = PlannedSimulation(0.5, 0.1, 0)
 METHOD = Method("refined", buckets=256, sketch_seed=0, pilot_tokens=64, max_candidates=4)
 PLAN = Plan(
     models=MODELS, populations=POPULATIONS, pairs=((0, 1),), depth_window=0.5, moments=True, tokens_fingerprint="f",
@@ -32,7 +33,7 @@ def test_everything_in_a_plan_changes_the_run() -> None:
     others: dict[str, Any] = {
         "models": MODELS[::-1], "populations": POPULATIONS[::-1], "pairs": (), "depth_window": None, "moments": False,
         "bucket_starts": (0, 8), "rounds": (10, 20), "method": None, "floors": ("noise",), "halves": True,
-        "tiles_per_pass": (1, 2), "parent": "p",
+        "tiles_per_pass": (1, 2), "parent": "p", "simulation": SIMULATION,
     }  # fmt: skip
     runs = {PLAN.run}
     for field in fields(PLAN):
@@ -47,7 +48,11 @@ def test_everything_in_a_plan_changes_the_run() -> None:
     changes: dict[str, Any] = {"model": 1, "site": "resid", "n_layers": 3, "width": 9, "is_twin": True, "twin": 1}
     for name, value in changes.items():
         runs.add(replace(PLAN, populations=(replace(POPULATIONS[0], **{name: value}), POPULATIONS[1])).run)
-    assert len(runs) == 1 + len(fields(PLAN)) + len(fields(METHOD)) + len(fields(PlannedPopulation))
+    for field in fields(SIMULATION):
+        more = {field.name: getattr(SIMULATION, field.name) + 1}
+        runs.add(replace(PLAN, simulation=replace(SIMULATION, **more)).run)
+    ways = (PLAN, METHOD, PlannedPopulation, SIMULATION)
+    assert len(runs) == 1 + sum(len(fields(way)) for way in ways)
     assert replace(PLAN, rounds=(20,)).run == PLAN.run
     assert (PLAN.n_passes, PLAN.n_rows) == (2, 20)
 
