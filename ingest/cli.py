@@ -54,14 +54,18 @@ def train_demo(seeds: tuple[int, ...], tokens: int, device: str, threads: int, o
 @cli.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @_WAREHOUSE
-def ingest(study: Path, warehouse: Path | None) -> None:
+@click.option("--on", metavar="WHERE", help="Share the measures out: devices, ray, or ray://HOST:PORT.")
+@click.option("--workers", type=click.IntRange(min=1), help="With --on devices or ray: how many. [default: as fit]")
+def ingest(study: Path, warehouse: Path | None, on: str | None, workers: int | None) -> None:
     """Measure what STUDY names and run its experiments; may be stopped and started again."""
+    if workers is not None and on is None:
+        raise click.UsageError("--workers needs --on devices or --on ray")
     from ingest.study import read_study
 
     checked = read_study(study)
     from ingest.recipes.ingest import ingest as run
 
-    outcome = run(checked, warehouse_path(warehouse), click.echo)
+    outcome = run(checked, warehouse_path(warehouse), click.echo, on, workers)
     also = f" with its {outcome.n_experiments} experiments" if outcome.n_experiments else ""
     if outcome.was_finished:
         click.echo(f"run {outcome.run}{also} was finished before: nothing to do")

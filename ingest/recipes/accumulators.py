@@ -83,7 +83,7 @@ class Accumulators:
         """Populations whose activations this pass needs."""
         if not self.is_first:
             return self.cross.populations if self.cross is not None else set()
-        new = set(range(self._plan.inherited, len(self._shapes)))
+        new = {p for p in range(self._plan.inherited, len(self._shapes)) if self._shapes[p].n_layers}
         in_products = self.cross is not None or self.candidates or self.standing.probe is not None
         return new | {p for pair in self._plan.pairs if self._is_new(pair) and in_products for p in pair}
 
@@ -178,12 +178,10 @@ class Accumulators:
         return {f"{prefix}.{name}": t for prefix, tensors in self._named().items() for name, t in tensors.items()}
 
     @property
-    def mean_candidates(self) -> float | None:
-        """Candidates per unit and partner population; None without any."""
-        if not self.candidates:
-            return None
+    def n_candidates(self) -> tuple[int, int]:
+        """Pairs of units with exact sums of a refined run, and units that have some, counted in every direction."""
         directed = sum(self._shapes[p].n_units for c in self.candidates for p in c.pair)
-        return 2 * sum(len(c.i) for c in self.candidates) / directed
+        return 2 * sum(len(c.i) for c in self.candidates), directed
 
     def load(self, state: StateFile, *, is_parent: bool) -> None:
         """Take everything from a state file: of this very run, or what a parent run hands on."""

@@ -85,6 +85,8 @@ def _with_more_tokens(plan: Plan, run: str, before: dict[str, Any], rows: TokenR
     free = {"rounds", "tokens_fingerprint", "groups_hash", "place_rows", "profile_rows", "bucket_starts"}
     if _comparable(own, without=free) != _comparable(before, without=free) or not before["rounds"]:
         return None
+    if before["inherited"]:  # its state has nothing of the models whose rows it took over
+        return None
     n_before = before["rounds"][-1]
     same = (
         n_before < plan.n_rows

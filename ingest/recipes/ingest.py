@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,21 @@ class Outcome:
     n_experiments: int
 
 
-def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome:
+def ingest(
+    study: Study,
+    warehouse: Path,
+    say: Callable[[str], None],
+    on: str | None = None,
+    workers: int | None = None,
+) -> Outcome:
     """Measure everything a study names, then run its experiments; finished parts of a stopped ingest are kept.
 
     Args:
         study: checked study.
         warehouse: DuckDB file, made if it does not exist.
         say: called with lines for the user.
+        on: where several workers share the measures: devices, ray or ray://HOST:PORT; None for this process.
+        workers: how many of this machine.
 
     Raises:
         InputError: if the study cannot be run; nothing was written then.
@@ -53,10 +62,15 @@ def ingest(study: Study, warehouse: Path, say: Callable[[str], None]) -> Outcome
     from ingest.recipes.experimenting import run_experiments
     from ingest.recipes.measuring import measure, open_study, simulate
 
+    if on is not None:
+        from ingest.recipes.executors import for_workers, open_executor
+
+        study = for_workers(study)
     opened = open_study(study, folders, raw, say)
     check_experiments(opened)
-    run, was_finished = measure(opened, raw, say)
-    were_simulated = simulate(opened, raw, say)
+    with open_executor(on, workers, study) if on is not None else nullcontext() as executor:
+        run, was_finished = measure(opened, raw, say, executor)
+        were_simulated = simulate(opened, raw, say, executor)
     experiments = run_experiments(opened, run, raw, say)
     nothing_new = was_finished and all(were_simulated) and experiments.n == experiments.n_finished_before
     return Outcome(run, nothing_new, experiments.n)

@@ -19,7 +19,9 @@ from ingest.recipes.opening import opening_rows
 from ingest.recipes.planning import Planned, plan_run, threads_of
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import Run
+from ingest.recipes.sharing import Executor, share_out
 from ingest.recipes.subjects import Subject, load_subject, shared_vocabulary
+from ingest.recipes.working import Order
 from ingest.runs.plan import PlannedSimulation
 from ingest.runs.state import StateFolder
 from ingest.settings import corpora_folder, state_folder
@@ -63,13 +65,14 @@ def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -
     return Opened(study, vocabulary, subjects, _token_rows(study, vocabulary, subjects, raw.path, say))
 
 
-def measure(opened: Opened, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
+def measure(opened: Opened, raw: RawWarehouse, say: Say, executor: Executor | None = None) -> tuple[str, bool]:
     """Measure everything a study names.
 
     Args:
         opened: the study.
         raw: the warehouse.
         say: called with lines for the user.
+        executor: workers that share it; None for this process.
 
     Returns:
         The run, and whether it was finished before, so that nothing was done.
@@ -78,10 +81,11 @@ def measure(opened: Opened, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
         InputError: if the study cannot be run; nothing was written then.
         RunFailed: if an activation is not finite.
     """
-    return _run(opened, plan_run(opened.study, opened.vocabulary, opened.subjects, opened.rows, say), raw, say)
+    planned = plan_run(opened.study, opened.vocabulary, opened.subjects, opened.rows, say)
+    return _run(opened, planned, raw, say, executor)
 
 
-def simulate(opened: Opened, raw: RawWarehouse, say: Say) -> list[bool]:
+def simulate(opened: Opened, raw: RawWarehouse, say: Say, executor: Executor | None = None) -> list[bool]:
     """Correlate every model with its simulated seeds, where the study asks for them: one run for each strength.
 
     Returns:
@@ -97,11 +101,11 @@ def simulate(opened: Opened, raw: RawWarehouse, say: Say) -> list[bool]:
         simulation = PlannedSimulation(strength, asked.noise, asked.seed)
         planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, say, simulation)
         say(f"simulated seeds, strength {strength:g}")
-        before.append(_run(opened, planned, raw, say)[1])
+        before.append(_run(opened, planned, raw, say, executor)[1])
     return before
 
 
-def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say) -> tuple[str, bool]:
+def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say, executor: Executor | None) -> tuple[str, bool]:
     """The run of a plan, and whether it was finished before."""
     study, vocabulary, subjects, rows = opened.study, opened.vocabulary, opened.subjects, opened.rows
     kept = study.measure.keep_state if planned.plan.method is not None and not planned.plan.simulation else 0.0
@@ -111,7 +115,8 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say) -> tuple
         with left.lock():  # a killed process may have left its own
             left.trim(kept)
         return finished, True
-    extension = find_extension(planned.plan, rows, raw) if rows is not None else None
+    # Shares begin anew: the state of another run is not where the workers are.
+    extension = find_extension(planned.plan, rows, raw) if rows is not None and executor is None else None
     if extension is not None:
         planned = replace(planned, plan=extension.plan)
         say(f"going on from run {extension.plan.parent}: only what is new is computed")
@@ -130,7 +135,10 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say) -> tuple
         if rows is not None:
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")
-            Run(planned, subjects, rows, vocabulary, raw, state, say, profiling, extension).measure()
+            if executor is not None:
+                share_out(Order(study, planned, rows.folder, rows.manifest), rows, executor, raw, say)
+            else:
+                Run(planned, subjects, rows, vocabulary, raw, state, say, profiling, extension).measure()
         state.trim(kept)
     return plan.run, False
 

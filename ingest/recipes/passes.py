@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
@@ -28,6 +28,7 @@ from ingest.recipes.moment_rows import moment_rows
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, Plan
+from ingest.runs.shares import Share, whole
 from ingest.runs.state import StateFile
 from ingest.subject.sites import Activations, Reader
 
@@ -49,49 +50,54 @@ class FusedPass:
     """The models of a run, reading text; its accumulators are handed to it pass by pass.
 
     Attributes:
-        shapes: of all populations.
+        shapes: of all populations; those that the share does not read have no layers.
         units: sums of standardised activations of all populations.
         simulated: by population, the seeds that are simulated.
-        profiles: of the models that are new in this run; none without features.
+        profiles: by model, of those that are measured; none without features.
     """
 
     def __init__(
         self,
         plan: Plan,
-        subjects: Sequence[Subject],
+        subjects: Mapping[int, Subject],
         rows: TokenRows,
         vocabulary: Vocabulary,
         profiling: Profiling | None = None,
+        share: Share | None = None,
     ) -> None:
         """Put the models on the plan's device.
 
         Args:
             plan: of the run.
-            subjects: one per model, and then one per twin, in the plan's order.
+            subjects: by number, models and then twins in the plan's order; those that the share reads.
             rows: the corpus.
             vocabulary: the models' tokenizer.
             profiling: classes and features of the corpus; None without profiles.
+            share: of the run that is computed here; all that is new in it by default.
         """
         self._plan = plan
         self._profiling = profiling
-        self.profiles: list[Profile] = []
+        self.profiles: dict[int, Profile] = {}
+        share = share or whole(plan)
+        self._measured = share.models
+        read = share.populations(plan)
         self._subjects = subjects
         self._rows = rows
         self._vocabulary = vocabulary
         self._hooks = ExitStack()
-        self._readers: list[Reader] = []
+        self._readers: dict[int, Reader] = {}
         sites = list(dict.fromkeys(["mlp", *(p.site for p in plan.populations)]))
-        for index, subject in enumerate(subjects):
+        for index, subject in subjects.items():
             network = subject.network.to(device=plan.device, dtype=getattr(torch, plan.dtype))
-            pre = plan.moments and index < len(plan.models)
+            pre = index in self._measured
             reader = Reader(network, subject.sites, sites, pre=pre)  # type: ignore[arg-type]
-            self._readers.append(self._hooks.enter_context(reader.hooked()))
-        self.shapes = [Shape(p.n_layers, p.width) for p in plan.populations]
+            self._readers[index] = self._hooks.enter_context(reader.hooked())
+        self.shapes = [Shape(p.n_layers if k in read else 0, p.width) for k, p in enumerate(plan.populations)]
         self.units: list[UnitSums] = []
         self.simulated: dict[int, SimulatedSeed] = {}
-        self._post_shift: list[Tensor] = []
-        self._pre_shift: list[Tensor] = []
-        self._pre_scale: list[Tensor] = []
+        self._post_shift: dict[int, Tensor] = {}
+        self._pre_shift: dict[int, Tensor] = {}
+        self._pre_scale: dict[int, Tensor] = {}
 
     def close(self) -> None:
         """Take the hooks off."""
@@ -99,7 +105,7 @@ class FusedPass:
 
     def _populations(self, subject: int) -> list[int]:
         """Populations that are read from a subject."""
-        return [p for p, population in enumerate(self._plan.populations) if self.subject_of(p) == subject]
+        return [p for p, shape in enumerate(self.shapes) if shape.n_layers and self.subject_of(p) == subject]
 
     def subject_of(self, population: int) -> int:
         """The subject that a population is read from: its model's, or a twin's."""
@@ -111,8 +117,9 @@ class FusedPass:
     def start(self) -> None:
         """Take shifts and scales from the first rows."""
         operand = getattr(torch, self._plan.operand)
-        places: dict[int, Place] = {}
-        for index in range(len(self._subjects)):
+        nowhere = torch.zeros(0, dtype=torch.float64, device=self._plan.device)
+        places = {p: Place(nowhere, nowhere) for p, shape in enumerate(self.shapes) if not shape.n_layers}
+        for index in self._subjects:
             pre, pilots = Pilot(), defaultdict[str, Pilot](Pilot)
             for batch in self._batches(np.arange(self._plan.place_rows)):
                 activations = self._readers[index].read(batch.ids)
@@ -124,13 +131,12 @@ class FusedPass:
             for population in self._populations(index):
                 if self._plan.simulated_from(population) is None:
                     places[population] = at[self._plan.populations[population].site]
-            if self._plan.moments and index < len(self._plan.models):
+            if index in self._measured:
                 place = pre.place()
-                self._pre_shift.append(place.shift)
-                self._pre_scale.append(place.scale)
-                self._post_shift.append(at["mlp"].shift.clone())
+                self._pre_shift[index], self._pre_scale[index] = place.shift, place.scale
+                self._post_shift[index] = at["mlp"].shift.clone()
         self._simulate(places)
-        for index in range(len(self._subjects)):
+        for index in self._subjects:
             for population in self._populations(index):
                 if population in self.simulated:
                     places[population] = self._place_of_simulated(index, population)
@@ -142,7 +148,7 @@ class FusedPass:
         how = self._plan.simulation
         for population, shape in enumerate(self.shapes):
             own = self._plan.simulated_from(population)
-            if own is not None and how is not None:
+            if own is not None and how is not None and shape.n_layers:
                 self.simulated[population] = SimulatedSeed(
                     strength=how.strength,
                     noise=how.noise,
@@ -168,8 +174,8 @@ class FusedPass:
     def _start_profiles(self) -> None:
         if self._profiling is None:
             return
-        self.profiles = [
-            Profile(
+        self.profiles = {
+            index: Profile(
                 self._profiling.schemes,
                 post_shift=self._post_shift[index],
                 pre_shift=self._pre_shift[index],
@@ -178,18 +184,20 @@ class FusedPass:
                 context=self._plan.context,
                 first_place=self._profiling.first_place,
             )
-            for index in range(self._plan.inherited, len(self._plan.models))
-        ]
+            for index in self._measured
+        }
 
     def tensors(self) -> dict[str, Tensor]:
         """Shifts and sums of all populations by name, for a state file."""
         named = {f"units.{p}.{name}": t for p, units in enumerate(self.units) for name, t in units.tensors().items()}
-        shifts = zip(self._pre_shift, self._pre_scale, self._post_shift, strict=True)
-        for index, (pre, scale, post) in enumerate(shifts):
-            named |= {f"shift.{index}.pre": pre, f"shift.{index}.scale": scale, f"shift.{index}.post": post}
-        for index, profile in enumerate(self.profiles, start=self._plan.inherited):
+        for key, values in self._shifts():
+            named |= {f"shift.{index}.{key}": tensor for index, tensor in values.items()}
+        for index, profile in self.profiles.items():
             named |= {f"profile.{index}.{name}": tensor for name, tensor in profile.tensors().items()}
         return named
+
+    def _shifts(self) -> Iterator[tuple[str, dict[int, Tensor]]]:
+        yield from (("pre", self._pre_shift), ("scale", self._pre_scale), ("post", self._post_shift))
 
     def load(self, state: StateFile) -> None:
         """Take the shifts and sums that a state file has."""
@@ -204,16 +212,12 @@ class FusedPass:
                 tensor.copy_(state.tensor(f"units.{p}.{name}"))
             self._set(self.units, p, units)
         self._simulate({p: units.place for p, units in enumerate(self.units)})
-        for index in range(len(self._plan.models) if self._plan.moments else 0):
-            if f"shift.{index}.pre" in names:
-                for values, key in (
-                    (self._pre_shift, "pre"),
-                    (self._pre_scale, "scale"),
-                    (self._post_shift, "post"),
-                ):
-                    self._set(values, index, state.tensor(f"shift.{index}.{key}").to(self._plan.device))
+        for key, values in self._shifts():
+            for index in self._measured:
+                if f"shift.{index}.{key}" in names:
+                    values[index] = state.tensor(f"shift.{index}.{key}").to(self._plan.device)
         self._start_profiles()
-        for index, profile in enumerate(self.profiles, start=self._plan.inherited):
+        for index, profile in self.profiles.items():
             for name, tensor in profile.tensors().items():
                 if f"profile.{index}.{name}" in names:
                     tensor.copy_(state.tensor(f"profile.{index}.{name}"))
@@ -240,24 +244,22 @@ class FusedPass:
             RunFailed: if an activation is not finite, or too large for half precision.
         """
         wanted = sums.wants if sums is not None else set()
-        moments = (
-            [Moments(*shifts) for shifts in zip(self._pre_shift, self._post_shift, strict=True)] if with_moments else []
-        )
+        measured = self._measured if with_moments else ()
+        moments = {index: Moments(self._pre_shift[index], self._post_shift[index]) for index in measured}
         for batch in self._batches(part.rows):
             classified = None
             if self._profiling is not None and with_moments:
                 classified = self._profiling.classified(batch.numbers, part.group, self._plan.device)
             z: dict[int, list[Tensor]] = {}
-            for index, reader in enumerate(self._readers):
+            for index, reader in self._readers.items():
                 mine = [p for p in self._populations(index) if p in wanted]
-                if not mine and not self._plan.inherited <= index < len(moments):
+                if not mine and index not in moments:
                     continue
                 activations: Activations = reader.read(batch.ids)
-                if self._plan.inherited <= index < len(moments):
+                if index in moments:
                     moments[index].update(activations.pre, activations.at["mlp"], batch.stratum)
                     if classified is not None:
-                        profile = self.profiles[index - self._plan.inherited]
-                        profile.update(activations.pre, activations.at["mlp"], classified)
+                        self.profiles[index].update(activations.pre, activations.at["mlp"], classified)
                 for p in mine:
                     z[p] = self.units[p].standardise(self._layers(p, activations, batch), batch.text)
             if sums is not None:
@@ -265,14 +267,14 @@ class FusedPass:
                 sums.update(z, self._hashed(batch, part.group) if sums.is_sketching else None, part.group)
             advance(batch.ids.numel())
         self._refuse_not_finite()
-        new = list(zip(self._subjects, moments, strict=False))[self._plan.inherited :]
-        return pl.concat([moment_rows(s, m) for s, m in new]) if new else None
+        frames = [moment_rows(self._subjects[index], each) for index, each in moments.items()]
+        return pl.concat(frames) if frames else None
 
     def standardised(self, rows: NDArray[np.int64], wanted: set[int]) -> Iterator[dict[int, list[Tensor]]]:
         """z of wanted populations, batch by batch, without adding anything up."""
         for batch in self._batches(rows):
             z = {}
-            for index, reader in enumerate(self._readers):
+            for index, reader in self._readers.items():
                 mine = [p for p in self._populations(index) if p in wanted]
                 activations = reader.read(batch.ids) if mine else Activations([], {})
                 for p in mine:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 import torch
+from numpy.typing import NDArray
 
 from ingest.corpus.store import TokenRows
 from ingest.measure.classes import HALVES
@@ -36,7 +37,7 @@ _VARIABLES = {(TOKEN, 0): "token", (TOKEN, 1): "previous_token", (PLACE, 0): "po
 Frames = Iterator[tuple[str, pl.DataFrame]]
 
 
-def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
+def corpus_rows(profiling: Profiling, profile: Profile) -> Frames:
     """Features, and how often they occur, which is the same for all models."""
     for source, kind in profiling.kinds.items():
         features = kind.table.features
@@ -53,7 +54,7 @@ def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
     names = np.array([f.name for f in profiling.by_id.features], dtype=object)
     yield TOKEN_FEATURES.name, pl.DataFrame({"feature": names[columns_of].tolist(), "token_id": ids.astype(np.uint32)})
     for source, lag in profiling.lagged():
-        sums = profiles[0].sums[source, lag]
+        sums = profile.sums[source, lag]
         for half in range(HALVES):
             n_true = sums.n_true[half].cpu().numpy()
             frame = {"place": np.arange(1, len(n_true) + 1, dtype=np.uint16), "n_true": n_true}
@@ -61,21 +62,27 @@ def corpus_rows(profiling: Profiling, profiles: list[Profile]) -> Frames:
             yield FEATURE_COUNTS.name, pl.DataFrame(frame).with_columns(**_literals(also))
 
 
-def sequence_rows(rows: TokenRows, profiles: list[Profile]) -> tuple[str, pl.DataFrame]:
-    """The rows of the corpus that examples are from."""
-    used = torch.cat([e.rows[e.values > -torch.inf] for p in profiles for e in (*p.top, *p.random)])
-    numbers = np.unique(used.cpu().numpy())
+def sequence_rows(rows: TokenRows, numbers: NDArray[np.int64], known: NDArray[np.integer] | None) -> Frames:
+    """The rows of the corpus that examples are from; none without examples.
+
+    Args:
+        rows: the corpus.
+        numbers: of those rows, ascending.
+        known: those that are written already; None if nothing is.
+    """
+    if known is None and not len(numbers):
+        return
+    numbers = numbers if known is None else np.setdiff1d(numbers, known)
     middle = np.asarray(rows.documents[numbers, rows.documents.shape[1] // 2])
     documents = rows.document_table()
-    return SEQUENCES.name, pl.DataFrame(
-        {
-            "sequence": numbers.astype(np.uint32),
-            # A row in whose middle no document is has none (a separator alone).
-            "path": documents["path"].gather(np.maximum(middle, 0)),
-            "subset": documents["subset"].gather(np.maximum(middle, 0)),
-            "token_ids": as_lists(np.asarray(rows.ids[numbers]).astype(np.uint32)),
-        }
-    )
+    columns = {
+        "sequence": numbers.astype(np.uint32),
+        # A row in whose middle no document is has none (a separator alone).
+        "path": documents["path"].gather(np.maximum(middle, 0)),
+        "subset": documents["subset"].gather(np.maximum(middle, 0)),
+        "token_ids": as_lists(np.asarray(rows.ids[numbers]).astype(np.uint32)),
+    }
+    yield SEQUENCES.name, pl.DataFrame(columns)
 
 
 def neuron_rows(model: str, profile: Profile, profiling: Profiling) -> Frames:

@@ -48,7 +48,7 @@ from ingest.tables.profiles import (
     TOKENS,
 )
 from ingest.tables.published import IMPORTED, IMPORTED_NEURONS, IMPORTS, PUBLISHED_COLUMNS
-from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, STRATA
+from ingest.tables.runs import CORPORA, MODELS, MOMENTS, PAIRS, PARTS, RUNS, SHARES, STRATA
 from ingest.tables.simulations import SIMULATED_NEURONS, SIMULATING, SIMULATIONS
 from ingest.tables.single_neurons import (
     ENTROPY_EDITS,
@@ -77,6 +77,7 @@ from ingest.tables.weights import (
 TABLES = (
     RUNS,
     PARTS,
+    SHARES,
     CORPORA,
     MODELS,
     PAIRS,
@@ -149,6 +150,7 @@ __all__ = [
     "SELECTIONS",
     "SEQUENCES",
     "SET_NEURONS",
+    "SHARES",
     "SIMULATED_NEURONS",
     "SIMULATIONS",
     "SITES",

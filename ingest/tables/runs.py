@@ -71,6 +71,24 @@ PARTS = Table(
     ),
 )
 
+SHARES = Table(
+    "shares",
+    "The ledger of a run that several workers share: one row per finished share, written in one transaction with its "
+    "rows.",
+    ("run", "share"),
+    (
+        RUN,
+        Column("share", "uinteger not null", "number of the share, from 0: the models, then the pairs"),
+        Column("host", "varchar not null", "machine that computed it"),
+        Column("seconds", "double not null", "that it took there"),
+        Column("peak_memory", "ubigint not null", "largest memory that its process held, bytes"),
+        Column("n_candidates", "ubigint not null", "pairs of units with exact sums; 0 unless the run is refined"),
+        Column("n_directed", "ubigint not null", "units that have some, in every direction"),
+        Column("sequences", "uinteger[] not null", "rows of the corpus that examples are from"),
+        Column("done_at", "timestamp with time zone not null", "when it was written"),
+    ),
+)
+
 CORPORA = Table(
     "corpora",
     "One row per run that read text: the token rows and where they come from.",

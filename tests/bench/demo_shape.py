@@ -102,7 +102,7 @@ def run(folder: Path, *, tokens: int, device: str, threads: int | None, say: Cal
     for name, study in studies.items():
         planned = plan_run(study, vocabulary, subjects, rows, say)
         profiling = Profiling(study, vocabulary, rows, n_rows=planned.plan.profile_rows) if name == "profile" else None
-        work = FusedPass(planned.plan, [_copied(s) for s in subjects], rows, vocabulary, profiling)
+        work = FusedPass(planned.plan, {k: _copied(s) for k, s in enumerate(subjects)}, rows, vocabulary, profiling)
         work.start()
         started = time.perf_counter()
         sums = None

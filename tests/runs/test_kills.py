@@ -22,7 +22,7 @@ EVERYWHERE = {
 PLACES = {
     "exact in passes": EVERYWHERE | {
         "ingest.measure.correlation:CrossMoments.update": 99, "ingest.measure.followed:Followed.choose": 24,
-        "ingest.recipes.running:Run._run_parts": 3,
+        "ingest.recipes.computation:Computation._run_parts": 3,
     },
     "refined": EVERYWHERE | {
         "ingest.measure.candidates:Candidates.update": 99, "ingest.recipes.pilot:candidates_of": 1,

@@ -1,0 +1,54 @@
+"""Workers of one machine: a process for each device, or on a CPU for as many threads as the study gives each."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import Queue
+
+from ingest.errors import RunFailed
+from ingest.recipes.working import Delivered, Order, Refused, compute
+
+MOST_DEATHS = 10
+
+
+class Devices:
+    """Processes of this machine."""
+
+    def __init__(self, devices: Sequence[str | None]) -> None:
+        """One worker for each entry: an accelerator that it alone sees, or None for the CPU."""
+        self._devices = devices
+        self.n_workers = len(devices)
+
+    def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
+        """As Executor: a process that dies is replaced, and what it and its fellows had in hand is computed again."""
+        left, deaths = list(shares), 0
+        while left:
+            context = multiprocessing.get_context("spawn")
+            free: Queue[str | None] = context.Queue()
+            for device in self._devices:
+                free.put(device)
+            with ProcessPoolExecutor(self.n_workers, context, initializer=_take, initargs=(free,)) as pool:
+                try:
+                    asked = {pool.submit(compute, order, number): number for number in left}
+                    for future in as_completed(asked):
+                        found = future.result()
+                        left.remove(asked[future])
+                        yield asked[future], found
+                except BrokenProcessPool:
+                    deaths += 1
+                    if deaths > MOST_DEATHS:
+                        raise RunFailed(f"{deaths} workers died: the system may have stopped them for memory") from None
+                except GeneratorExit:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
+
+
+def _take(free: Queue[str | None]) -> None:
+    """Choose the device of this process, before torch looks for one."""
+    device = free.get()
+    if device is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = device

@@ -1,0 +1,70 @@
+"""Workers of a Ray cluster, or of a Ray of this machine that lives as long as the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+
+from ingest.errors import InputError, RunFailed, first_line
+from ingest.recipes.working import Delivered, Order, Refused, compute, packed
+
+MOST_DEATHS = 10
+LOCAL = "ray"
+
+
+class OnRay:
+    """Tasks of Ray Core: a share whose worker or node dies is computed by another one."""
+
+    def __init__(self, address: str, *, n_workers: int, threads: int, has_gpu: bool) -> None:
+        """Connect, or start a local Ray.
+
+        Args:
+            address: `ray` for a local one, else `ray://HOST:PORT`.
+            n_workers: of a local one.
+            threads: CPU threads of each worker.
+            has_gpu: whether each worker has an accelerator of its own.
+
+        Raises:
+            InputError: if Ray is not installed, or there is none at that address.
+        """
+        try:
+            import ray
+        except ImportError:
+            raise InputError("--on ray needs Ray: pip install 'neuron-warehouse[cluster]'") from None
+        self._ray = ray
+        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+        try:
+            if address == LOCAL:
+                cpus, gpus = n_workers * threads, n_workers if has_gpu else 0
+                ray.init(num_cpus=cpus, num_gpus=gpus, include_dashboard=False, **quiet)
+            else:
+                ray.init(address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise InputError(f"--on {address}: no Ray could be reached ({first_line(error)})") from None
+        self._resources = {"num_cpus": threads, "num_gpus": int(has_gpu)}
+        has = ray.cluster_resources()
+        self.n_workers = int(has.get("GPU", 0) if has_gpu else has.get("CPU", 0) // threads)
+        if not self.n_workers:
+            self.close()
+            needs = "an accelerator" if has_gpu else f"{threads} CPUs"
+            raise InputError(f"--on {address}: no node of this Ray has {needs}: lower [device] threads")
+
+    def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
+        """As Executor."""
+        ray = self._ray
+        task = ray.remote(compute).options(**self._resources, max_retries=MOST_DEATHS, scheduling_strategy="SPREAD")
+        common, files = ray.put(order), ray.put(packed(order.corpus))
+        asked = {task.remote(common, number, files): number for number in shares}
+        while asked:
+            (ready,), _ = ray.wait(list(asked), num_returns=1)
+            try:
+                found = ray.get(ready)
+            except ray.exceptions.RayTaskError as error:
+                raise RunFailed(f"a worker failed ({first_line(error.cause)})") from None
+            except ray.exceptions.RayError as error:
+                raise RunFailed(f"share {asked[ready]} was lost {MOST_DEATHS} times ({first_line(error)})") from None
+            yield asked.pop(ready), found
+
+    def close(self) -> None:
+        """Disconnect; a local Ray ends."""
+        self._ray.shutdown()

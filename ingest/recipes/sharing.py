@@ -1,0 +1,112 @@
+"""A run whose shares several workers compute: one writer puts them into the warehouse, in the plan's order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import polars as pl
+from tqdm import tqdm
+
+from ingest.corpus.store import TokenRows
+from ingest.errors import InputError, RunFailed
+from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes.opening import now, of_run
+from ingest.recipes.profile_rows import sequence_rows
+from ingest.recipes.running import Say, finish
+from ingest.recipes.working import Delivered, Order, Refused
+from ingest.runs.plan import parts
+from ingest.runs.shares import shares_of
+from ingest.tables import PARTS, SHARES
+
+
+class Executor(Protocol):
+    """Workers, wherever they are."""
+
+    n_workers: int
+
+    def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
+        """Compute shares and hand them over as they come, each once; one whose worker died is computed again.
+
+        Raises:
+            RunFailed: if the workers of a share die again and again.
+        """
+
+
+def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehouse, say: Say) -> None:
+    """Compute what is left of a run whose first rows are written, and finish it.
+
+    Args:
+        order: what is to be done.
+        rows: the corpus.
+        executor: who does it.
+        raw: the warehouse.
+        say: called with lines for the user.
+
+    Raises:
+        InputError: if the run was begun without shares, or a worker lacks what it needs.
+        RunFailed: if a worker's activation is not finite, or workers die again and again.
+    """
+    plan = order.planned.plan
+    if len(raw.read("select part from raw.parts where run = ?", [plan.run])):
+        raise InputError(f"run {plan.run} was begun in one process: go on with it without --on")
+    every = range(len(shares_of(plan)))
+    done = set(raw.read("select share from raw.shares where run = ?", [plan.run])["share"])
+    left = [number for number in every if number not in done]
+    say(f"{len(left)} of {len(every)} shares to be computed by {executor.n_workers} workers")
+    waiting: dict[int, Delivered] = {}
+    to_write = iter(left)
+    following = next(to_write, None)
+
+    def say_above_the_bar(line: str) -> None:
+        with tqdm.external_write_mode():
+            say(line)
+
+    with tqdm(total=len(every), initial=len(done), unit="share", desc="shares") as bar:
+        for number, found in executor.deliver(order, left) if left else ():
+            if isinstance(found, Refused):
+                raise (InputError if found.is_input else RunFailed)(found.line)
+            waiting[number] = found
+            bar.update()
+            while following in waiting:
+                frames = [*waiting[following].frames, (SHARES.name, _ledger(following, waiting[following]))]
+                raw.write([(name, of_run(plan.run, frame)) for name, frame in frames], wait=say_above_the_bar)
+                del waiting[following]
+                following = next(to_write, None)
+    _finish(order, rows, raw, say)
+
+
+def _ledger(number: int, found: Delivered) -> pl.DataFrame:
+    n, directed = found.n_candidates
+    row = {
+        "share": number,
+        "host": found.host,
+        "seconds": found.seconds,
+        "peak_memory": found.memory,
+        "n_candidates": n,
+        "n_directed": directed,
+        "sequences": found.sequences,
+        "done_at": now(),
+    }
+    return pl.DataFrame([row], schema_overrides={"sequences": pl.List(pl.UInt32)})
+
+
+def _finish(order: Order, rows: TokenRows, raw: RawWarehouse, say: Say) -> None:
+    """Write what follows from all shares, the ledger of parts, and that the run is finished, in one transaction."""
+    plan = order.planned.plan
+    ledger = raw.read("select * from raw.shares where run = ? order by share", [plan.run])
+    used = np.unique(ledger["sequences"].explode().drop_nulls().to_numpy()).astype(np.int64)
+    entries = [
+        {"pass": number, "part": index, "doc_group": part.group, "n_rows": len(part.rows), "done_at": now()}
+        for number in range(plan.n_passes)
+        for index, part in enumerate(parts(plan.rounds, rows.groups))
+    ]
+    frames = [*sequence_rows(rows, used, None), (PARTS.name, pl.DataFrame(entries))]
+    candidates = int(ledger["n_candidates"].sum()), int(ledger["n_directed"].sum())
+    memory = int(ledger["peak_memory"].max() or 0)  # type: ignore[arg-type]
+    raw.write(
+        [(name, of_run(plan.run, frame)) for name, frame in frames],
+        after=lambda: [finish(plan.run, memory, candidates)],
+        wait=say,
+    )

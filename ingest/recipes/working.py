@@ -1,0 +1,195 @@
+"""What a worker does: one share of a run, on whatever machine it is, and nothing is written."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import polars as pl
+import torch
+import transformers
+
+from ingest.allocator import keep_freed_memory
+from ingest.corpus.store import Manifest, TokenRows
+from ingest.errors import InputError, NeuronsError
+from ingest.recipes.computation import Begun, Computation
+from ingest.recipes.planning import Planned
+from ingest.recipes.profiling import Profiling
+from ingest.recipes.running import peak_memory
+from ingest.recipes.subjects import Subject, load_subject
+from ingest.runs.plan import ARITHMETIC, Plan
+from ingest.runs.shares import Share, shares_of
+from ingest.study import Study
+from ingest.subject.locate import locate
+from ingest.subject.tokenizer import load_tokenizer
+
+# Models stay loaded between shares; studies of many checkpoints would fill the memory with them.
+_MOST_LOADED = 8
+
+
+@dataclass(frozen=True)
+class Order:
+    """What all shares of a run have in common.
+
+    Attributes:
+        study: as it was read.
+        planned: the run.
+        corpus: folder of the token rows on the driver's machine.
+        manifest: of the token rows.
+    """
+
+    study: Study
+    planned: Planned
+    corpus: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a share gave.
+
+    Attributes:
+        frames: rows by table name, without the run.
+        sequences: rows of the corpus that examples are from, ascending.
+        n_candidates: as Accumulators.n_candidates.
+        host: where it was computed.
+        seconds: that it took.
+        memory: largest that its process held, bytes.
+    """
+
+    frames: list[tuple[str, pl.DataFrame]]
+    sequences: list[int]
+    n_candidates: tuple[int, int]
+    host: str
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Why a worker could not do its share, in one line; whether that is the user's input."""
+
+    line: str
+    is_input: bool
+
+
+_loaded: dict[str, Subject] = {}
+_unpacked: dict[str, tempfile.TemporaryDirectory[str]] = {}
+
+
+def packed(corpus: Path) -> dict[str, bytes]:
+    """A stored corpus, for machines that do not see its folder."""
+    return {file.name: file.read_bytes() for file in sorted(corpus.iterdir()) if file.is_file()}
+
+
+def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None) -> Delivered | Refused:
+    """Compute a share.
+
+    Args:
+        order: what is to be done.
+        number: of the share.
+        files: of the corpus, for a machine that does not see its folder; None where all do.
+    """
+    host, started = socket.gethostname(), time.monotonic()
+    plan = order.planned.plan
+    try:
+        _check_versions(plan)
+        torch.set_num_threads(plan.threads)
+        keep_freed_memory()
+        share = shares_of(plan)[number]
+        rows = _rows(order, files)
+        subjects = {index: _subject(order, index) for index in sorted(share.subjects(plan))}
+        found = _compute(order, share, subjects, rows)
+    except (torch.OutOfMemoryError, MemoryError):
+        return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
+    except NeuronsError as error:
+        return Refused(f"worker on {host}: {error}", isinstance(error, InputError))
+    frames, sequences, n_candidates = found
+    return Delivered(frames, sequences, n_candidates, host, time.monotonic() - started, peak_memory(plan.device))
+
+
+def _compute(
+    order: Order, share: Share, subjects: dict[int, Subject], rows: TokenRows
+) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]]:
+    plan = order.planned.plan
+    vocabulary = load_tokenizer(order.study.checkpoints()[0].name, _folder(order, min(subjects)))
+    profiling = None
+    if share.models and plan.features is not None:
+        profiling = Profiling(order.study, vocabulary, rows, n_rows=plan.profile_rows)
+    part = _part(order.planned, share)
+    computation = Computation(part, share, subjects, rows, vocabulary, profiling, lambda _line: None, shows_bars=False)
+    try:
+        frames = [frame for done in computation.run(Begun()) for frame in done.frames]
+        frames += computation.pair_rows()
+        frames += computation.profile_rows(with_corpus=0 in share.models)
+        return frames, computation.example_rows().tolist(), computation.n_candidates
+    finally:
+        computation.close()
+
+
+def _part(planned: Planned, share: Share) -> Planned:
+    """The plan as far as a share goes; a share of models alone correlates nothing."""
+    if not share.pairs:
+        nothing = replace(planned.plan, pairs=(), method=None, tiles_per_pass=(0,))
+        return replace(planned, plan=nothing, passes=[[]], pilot_passes=[])
+    passes, pilot = (
+        [[tile for tile in tiles if (tile.a, tile.b) in share.pairs] for tiles in given]
+        for given in (planned.passes, planned.pilot_passes)
+    )
+    if planned.plan.method is not None and planned.plan.method.name == "exact":
+        # A pass that has none of its tiles need not be made; budgets are for runs of one pass, whatever is left here.
+        passes = [tiles for tiles in passes if tiles]
+    return replace(
+        planned,
+        plan=replace(planned.plan, pairs=share.pairs, moments=False),
+        passes=passes,
+        pilot_passes=[tiles for tiles in pilot if tiles],
+    )
+
+
+def _check_versions(plan: Plan) -> None:
+    for name, mine, wanted in (
+        ("torch", torch.__version__, plan.torch_version),
+        ("transformers", transformers.__version__, plan.transformers_version),
+        ("neuron-warehouse's arithmetic", ARITHMETIC, plan.arithmetic),
+    ):
+        if mine != wanted:
+            raise InputError(f"{name} is {mine} there and {wanted} where the run was planned: install the same")
+
+
+def _rows(order: Order, files: Mapping[str, bytes] | None) -> TokenRows:
+    """The token rows, from the driver's folder where this machine sees it."""
+    if (order.corpus / "manifest.json").exists():
+        return TokenRows(order.corpus, order.manifest)
+    key = order.manifest.fingerprint
+    if key not in _unpacked:
+        if files is None:
+            raise InputError(f"there is no corpus at {order.corpus}")
+        _unpacked[key] = tempfile.TemporaryDirectory(prefix="neurons-corpus-")
+        for name, content in files.items():
+            (Path(_unpacked[key].name) / name).write_bytes(content)
+    return TokenRows(Path(_unpacked[key].name), order.manifest)
+
+
+def _folder(order: Order, index: int) -> Path:
+    return locate(order.study.checkpoints()[index], order.study.folder)
+
+
+def _subject(order: Order, index: int) -> Subject:
+    """A model of the study, loaded once and compared with the one that the run was planned for."""
+    planned = order.planned.plan.models[index]
+    found = _loaded.pop(planned.weights_hash, None)
+    if found is None or found.model != order.study.checkpoints()[index]:
+        folder = _folder(order, index)
+        model = order.study.checkpoints()[index]
+        found = load_subject(model, folder, load_tokenizer(model.name, folder))
+    if found.weights_hash != planned.weights_hash:
+        raise InputError(f"model {planned.name} has other weights there than where the run was planned: copy them")
+    while len(_loaded) >= _MOST_LOADED:
+        _loaded.pop(next(iter(_loaded)))
+    _loaded[planned.weights_hash] = found
+    return found

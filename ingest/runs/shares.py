@@ -1,0 +1,49 @@
+"""A run's work in shares that can be done apart, on any machine and in any order, and give the same bits.
+
+A share holds every sum it is about over the whole text, from the first part to the last: sums of floats depend on their
+order, and so nothing is added up across shares. What is kept per model (moments, profiles) is a share for each model;
+what is kept per pair is one for each pair.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingest.runs.plan import Plan
+
+
+@dataclass(frozen=True)
+class Share:
+    """What is computed together.
+
+    Attributes:
+        models: whose moments and profiles.
+        pairs: of populations.
+    """
+
+    models: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+
+    def populations(self, plan: Plan) -> set[int]:
+        """Populations whose activations are correlated in it, random-weight twins too."""
+        theirs = {population for pair in self.pairs for population in pair}
+        return theirs | {plan.populations[p].twin for p in theirs if plan.populations[p].twin is not None}  # type: ignore[misc]
+
+    def subjects(self, plan: Plan) -> set[int]:
+        """Models that it reads."""
+        return {*self.models, *(plan.populations[p].model for p in self.populations(plan))}
+
+
+def whole(plan: Plan) -> Share:
+    """All that is new in a run."""
+    return Share(_measured(plan), plan.pairs)
+
+
+def shares_of(plan: Plan) -> list[Share]:
+    """The shares of a run, in the order in which their rows are written."""
+    models = [Share((model,), ()) for model in _measured(plan)]
+    return [*models, *(Share((), (pair,)) for pair in plan.pairs)]
+
+
+def _measured(plan: Plan) -> tuple[int, ...]:
+    return tuple(range(plan.inherited, len(plan.models))) if plan.moments else ()
