@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import duckdb
 import numpy as np
 import pytest
@@ -42,12 +44,12 @@ def excess_of(facts: Facts, model: str, groups: tuple[int, int]) -> Array:
     return np.asarray(np.mean([best - baseline for best, baseline in parts], axis=0)[ALIVE])
 
 
-def rows_of(con: Con, model: str) -> dict[str, dict[str, float]]:
+def rows_of(con: Con, model: str) -> dict[str, dict[str, Any]]:
     rows = records(con, "from marts.split_half where model = $model", model=model)
     return {row["statistic"]: row for row in rows}
 
 
-def check(row: dict[str, float], first: Array, second: Array, tolerance: float) -> None:
+def check(row: dict[str, Any], first: Array, second: Array, tolerance: float) -> None:
     assert row["n_neurons"] == len(ALIVE)
     assert row["r"] == pytest.approx(np.corrcoef(first, second)[0, 1], abs=tolerance)
     assert row["rank_r"] == pytest.approx(spearmanr(first, second).statistic, abs=tolerance)
