@@ -4,6 +4,10 @@ activation_sums as (
     select * from {{ ref('int_activation_sums') }}
 ),
 
+activation_halves as (
+    select * from {{ ref('int_activation_halves') }}
+),
+
 vocabulary_sums as (
     select * from {{ ref('stg_raw__vocabulary_sums') }}
 ),
@@ -41,6 +45,20 @@ power_sums as (
         post_sum_3 as sum_3,
         post_sum_4 as sum_4
     from activation_sums
+    union all
+    select
+        run,
+        model,
+        layer,
+        neuron,
+        'pre_' || half as quantity,
+        n,
+        pre_shift as shift,
+        pre_sum_1 as sum_1,
+        pre_sum_2 as sum_2,
+        pre_sum_3 as sum_3,
+        pre_sum_4 as sum_4
+    from activation_halves
     union all
     select
         run,

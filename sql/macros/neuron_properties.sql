@@ -9,3 +9,18 @@
         'logit_var', 'null_share_02', 'null_share_05', 'null_share_10',
     ]) }}
 {%- endmacro %}
+
+{#
+    What may predict whether a neuron is universal: what its model alone says of it. `support` is left out, which is
+    `post_kurt` upside down.
+#}
+{% macro predictors() -%}
+    {{ return({
+        'weights': [
+            'w_in_norm', 'w_up_norm', 'w_out_norm', 'input_bias', 'in_out_sim', 'up_out_sim', 'l2_penalty',
+            'vocab_mean', 'vocab_var', 'vocab_skew', 'vocab_kurt', 'embed_mean', 'embed_var', 'embed_skew', 'embed_kurt',
+            'frequency_corr', 'logit_var', 'null_share_02', 'null_share_05', 'null_share_10',
+        ],
+        'moments': ['mean', 'var', 'skew', 'kurt', 'sparsity', 'post_mean', 'post_var', 'post_kurt'],
+    }) }}
+{%- endmacro %}

@@ -20,8 +20,11 @@ GIVEN: dict[str, Any] = {
     "neurons": "universal", "model_family": "growing", "change": "kept", "suffix": "ing", "width": 0.1,
     "effect": "logit", "quantity": "loss", "feature": "is_year", "figure": "Figure 3",
 }  # fmt: skip
-# Questions about published models.
-OF_QUESTION: dict[str, dict[str, Any]] = {"published_values": {"model": "stanford-gpt2-small-a"}}
+# Questions about published models, and those with a parameter of another meaning.
+OF_QUESTION: dict[str, dict[str, Any]] = {
+    "published_values": {"model": "stanford-gpt2-small-a"},
+    "predicting_universality": {"kind": "weights"},
+}
 # Without parameters they ask for what the small models lack: a kurtosis above 10 over a vocabulary of 11 tokens, where
 # 9.1 is the largest there can be; three neurons of one model that fire at the same token.
 SILENT = {"gurnee_fig06c_skew_of_high_kurtosis", "gurnee_fig15_token_families"}
@@ -114,3 +117,15 @@ def test_floors_lie_below_the_correlations(con: duckdb.DuckDBPyConnection) -> No
     for row in records(con, question("null_floors"), model=None):
         assert row["n_neurons"] == 15
         assert max(row["rotation"], row["shift"], row["noise"], row["twin"]) < row["mean_corr"]
+
+
+def test_shares_stand_beside_the_size_of_their_model(con: duckdb.DuckDBPyConnection) -> None:
+    rows = {row["model"]: row for row in records(con, question("share_by_size"), model_family=None)}
+    shares = {row["model"]: row for row in records(con, "from marts.universality where n_universal is not null")}
+    assert rows.keys() == shares.keys()
+    assert [row["n_neurons"] for row in rows.values()] == sorted(row["n_neurons"] for row in rows.values())
+    for name, row in rows.items():
+        for column in ("n_universal", "pct_universal", "pct_low", "pct_high", "n_partners"):
+            assert row[column] == shares[name][column]
+        assert row["n_mlp_weights"] == 2 * row["n_layers"] * row["d_model"] * row["d_mlp"]
+    assert rows["b"]["n_positions"] == 160
