@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from app.publish import literal
+from app.publish import NO_BAR
+from app.quoting import literal
 from ingest.errors import InputError, first_line
 from ingest.tables import PUBLISHED_COLUMNS
 
@@ -95,6 +96,7 @@ def _reader(file: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": folder})
         try:
+            connection.execute(NO_BAR)
             yield connection, source
         finally:
             connection.close()
