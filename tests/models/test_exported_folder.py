@@ -7,11 +7,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import streamlit as st
 from polars.testing import assert_frame_equal
 
 from app.questions import FOLDER, questions
 from app.sandbox import run_query
 from app.warehouse import connect, newest, version_of
+from tests.app.looking import opened
 from tests.models.exports import PLACES, Exports, exported, present
 from tests.support.commands import forked, one_line_of_refusal
 from tests.support.published_frames import frame
@@ -98,6 +100,19 @@ def test_it_is_only_read(exports: Exports, folder: Path, tmp_path: Path) -> None
 def frame_in(folder: Path) -> Path:
     frame().write_csv(folder / "frame.csv")
     return folder / "frame.csv"
+
+
+@pytest.mark.parametrize("page", ["home", "neuron", "universality", "families", "roles", "depth", "stages", "sql"])
+def test_the_explorer_opens_it_and_says_what_it_lacks(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    monkeypatch.setenv("NEURONS_WAREHOUSE", str(exports.pieces))
+    st.cache_data.clear()
+    at = opened(page, {}, {"model": "b", "layer": "0", "neuron": "1"} if page == "neuron" else {})
+    assert not at.exception
+    assert "version 1" in at.sidebar.caption[0].value
+    lacks = [info.value for info in at.info if "A Parquet export has the tables only" in info.value]
+    assert bool(lacks) == (page in ("universality", "families", "roles"))
 
 
 def test_a_new_export_is_another_version_of_the_same(exports: Exports, tmp_path: Path) -> None:
