@@ -15,7 +15,7 @@ from typing import Literal
 
 import duckdb
 
-from app.exported_folder import CARD
+from app.exported_folder import CARD, is_card
 from app.publish import catalog_name, sync
 from app.quoting import literal, quoted
 from app.warehouse import attach_newest, readers_memory
@@ -50,6 +50,8 @@ def export(warehouse: Path, target: Path, form: Form, say: Callable[[str], None]
     """
     target = target.expanduser().resolve()
     _check(target)
+    if is_card(warehouse):
+        raise InputError(f"{warehouse.parent} is an export as Parquet: copy the folder, or name a warehouse")
     name = catalog_name(warehouse)
     with closing(attach_newest(warehouse, name)) as con:
         try:

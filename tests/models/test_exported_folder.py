@@ -94,6 +94,8 @@ def test_it_is_only_read(exports: Exports, folder: Path, tmp_path: Path) -> None
     for command in commands:
         ended = forked(*command, "--warehouse", folder, scratch=tmp_path / "printed")
         assert "is an export, which is only read" in one_line_of_refusal(ended)
+    again = forked("export", tmp_path / "out", "--warehouse", folder, scratch=tmp_path / "printed")
+    assert "copy the folder" in one_line_of_refusal(again)
     assert present(folder) == before
 
 
