@@ -15,6 +15,7 @@ import polars as pl
 import streamlit as st
 
 from app.errors import NotInWarehouse, QueryFailed, QueryRefused, ReaderError
+from app.exported_folder import is_card
 from app.guard import Checked
 from app.opening import opened
 from app.questions import FOLDER, Question, question
@@ -108,7 +109,7 @@ class _Answers:
         try:
             frame = run_query(con, asked.sql, dict(asked.given), _TIMEOUT_S, checked=checked, at_once=True).frame
         except (QueryRefused, QueryFailed, duckdb.Error) as error:
-            raise _not_in_warehouse() from error
+            raise _not_in_warehouse(Path(asked.version[0])) from error
         with self._lock:
             self._found[asked] = frame
             while len(self._found) > _KEPT_ANSWERS:
@@ -123,7 +124,12 @@ def _asked(query: Question, parameters: Mapping[str, Parameter]) -> _Asked:
     return _Asked(version, query.sql, frozenset(query.parameters), tuple(given))
 
 
-def _not_in_warehouse() -> NotInWarehouse:
+def _not_in_warehouse(warehouse: Path) -> NotInWarehouse:
+    if is_card(warehouse):
+        return NotInWarehouse(
+            "A Parquet export has the tables only, not what the sliders and the examples read: "
+            "`neurons export DIR --duckdb` has it."
+        )
     # The explorer's own text was tried on a whole warehouse: what it asks for is not in this one.
     return NotInWarehouse(
         "This warehouse does not hold it: it was built by another version, or only half. Run `neurons build`."

@@ -16,9 +16,12 @@ from pathlib import Path
 
 import duckdb
 
+from app.exported_folder import MARK, attach_views, is_card
+from app.quoting import literal, quoted
+
 KEPT = 2
-# An export describes itself in this mart, which a warehouse has not.
-MARK = "dataset"
+# DuckDB draws its bar on the standard output, in the midst of an answer that goes to a file.
+NO_BAR = "set enable_progress_bar = false"
 _VERSION = re.compile(r"(\d+)\.duckdb")
 _TEMPORARY = ".copy-"
 _RESERVED = {"memory", "system", "temp", "main"}
@@ -115,16 +118,15 @@ def attached(database: Path, name: str) -> duckdb.DuckDBPyConnection:
         },
     )
     try:
-        con.execute(f"attach {literal(str(database))} as {quoted(name)} (read_only)")
+        con.execute(NO_BAR)
+        if is_card(database):
+            attach_views(con, database, name)
+        else:
+            con.execute(f"attach {literal(str(database))} as {quoted(name)} (read_only)")
     except duckdb.Error:
         con.close()
         raise
     return con
-
-
-def quoted(name: str) -> str:
-    """The name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _publish(warehouse: Path) -> Path | None:
@@ -215,8 +217,3 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def literal(text: str) -> str:
-    """The text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -21,7 +21,7 @@ import polars as pl
 
 from app.errors import QueryCancelled, QueryFailed, QueryRefused, QueryTimeout, ReaderError, without_paths
 from app.guard import Checked, check
-from app.publish import quoted
+from app.quoting import quoted
 from app.warehouse import connect, cursor
 
 # Of a small answer the copy is cheaper than a second planning of the query.

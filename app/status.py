@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from app.publish import attached, catalog_name, quoted
+from app.exported_folder import is_card
+from app.publish import attached, catalog_name
+from app.quoting import quoted
 from app.sandbox import plain_integers
 from app.warehouse import newest, writer_of
 
@@ -76,6 +79,11 @@ def _read(database: Path, catalog: str, note: str | None = None) -> Status:
             runs = con.sql(_RUNS).pl()
         else:
             runs = pl.DataFrame(schema=_RUN_COLUMNS)
+    if is_card(database):
+        told = json.loads(database.read_text(encoding="utf-8"))
+        rows = [("marts", each["name"], each["n_rows"], len(each["columns"])) for each in told["tables"]]
+        tables = pl.DataFrame(rows, schema=tables.schema, orient="row")
+        return Status(tables, plain_integers(runs), sum(each["n_bytes"] for each in told["files"]), note)
     return Status(tables, plain_integers(runs), database.stat().st_size, note)
 
 

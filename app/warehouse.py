@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from app.errors import NothingPublished, NoWarehouse
+from app.exported_folder import database_in
 from app.publish import (
     attached,
     catalog_name,
@@ -18,10 +19,10 @@ from app.publish import (
     number_of,
     publish,
     published_folder,
-    quoted,
     try_publish,
     versions,
 )
+from app.quoting import quoted
 
 __all__ = [
     "attach_newest",
@@ -50,7 +51,7 @@ def own_warehouse() -> Path:
 def default_warehouse() -> Path:
     """The database that $NEURONS_WAREHOUSE names, or else the repository's own."""
     named = os.environ.get("NEURONS_WAREHOUSE")
-    return Path(named) if named else own_warehouse()
+    return database_in(Path(named)) if named else own_warehouse()
 
 
 def newest(warehouse: Path) -> Path:
@@ -106,7 +107,7 @@ def connect(
         NoWarehouse: there is no database.
         NothingPublished: nothing of it can be read yet.
     """
-    warehouse = default_warehouse() if warehouse is None else Path(warehouse).expanduser()
+    warehouse = default_warehouse() if warehouse is None else database_in(Path(warehouse).expanduser())
     name = catalog_name(warehouse)
     con = attach_newest(warehouse, name)
     settings = {
@@ -135,7 +136,7 @@ def version_of(con: duckdb.DuckDBPyConnection) -> int:
     """Number of the published version that a connection reads, to compare with `newest(...)`."""
     with closing(con.cursor()) as look:
         row = look.execute("select path from duckdb_databases() where path is not null").fetchone()
-    return number_of(Path(row[0])) if row else 0
+    return number_of(Path(row[0])) if row else 1
 
 
 def writer_of(error: BaseException) -> str | None:

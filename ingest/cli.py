@@ -15,8 +15,8 @@ from ingest.settings import DEMO_MODELS, DEMO_TRAINING, warehouse_path
 
 _WAREHOUSE = click.option(
     "--warehouse",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="DuckDB file; default: $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb.",
+    type=click.Path(path_type=Path),
+    help="DuckDB file, or an exported folder; default: $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb.",
 )
 
 
@@ -168,7 +168,9 @@ def report(out: Path, figures: Path | None, warehouse: Path | None) -> None:
 
 @cli.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--parquet", "form", flag_value="parquet", help="A Parquet file per mart, for any tool (the default).")
+@click.option(
+    "--parquet", "form", flag_value="parquet", help="Parquet files of every mart, for any tool (the default)."
+)
 @click.option("--duckdb", "form", flag_value="duckdb", help="One DuckDB file, which the explorer opens too.")
 @_WAREHOUSE
 def export(folder: Path, form: Any, warehouse: Path | None) -> None:

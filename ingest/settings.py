@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from app.exported_folder import database_in
 from app.warehouse import default_warehouse
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -13,8 +14,11 @@ STUDIES = Path(__file__).resolve().parent / "studies"
 
 
 def warehouse_path(given: Path | None = None) -> Path:
-    """The warehouse: the given path, else $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb in the project."""
-    return (given or default_warehouse()).expanduser().resolve()
+    """The warehouse: the given path, else $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb in the project.
+
+    A folder stands for the database in it.
+    """
+    return database_in((given or default_warehouse()).expanduser().resolve())
 
 
 def state_folder(warehouse: Path) -> Path:

@@ -6,6 +6,7 @@ runs as (
     select
         run,
         study,
+        kind,
         status,
         is_speaking,
         parts_done,

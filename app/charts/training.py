@@ -5,7 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, legend, neuron_clicked, up
+from app.charts.theme import HEIGHT, OTHER, RULE, UNIVERSAL, Drawing, dash_legend, legend, neuron_clicked, up
 
 _BOUNDS = {
     "pct_ceiling": "the other half of the text",
@@ -17,7 +17,7 @@ _BOUNDS = {
 def shares(steps: pl.DataFrame) -> Drawing:
     """Share of universal neurons over training steps, a line per seed, with its interval."""
     base = alt.Chart(steps).encode(
-        x=alt.X("step:Q", title="training step", scale=alt.Scale(zero=False)),
+        x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)),
         color=alt.Color("seed:N", legend=legend("seed")),
     )
     band = base.mark_area(opacity=0.12).encode(y="pct_low:Q", y2="pct_high:Q")
@@ -41,10 +41,10 @@ def layers(steps: pl.DataFrame) -> Drawing:
         alt.Chart(steps)
         .mark_line(point=True)
         .encode(
-            x=alt.X("step:Q", title="training step", scale=alt.Scale(zero=False)),
+            x=alt.X("step:Q", title="training step", axis=alt.Axis(tickMinStep=1), scale=alt.Scale(zero=False)),
             y=up("pct_universal", "universal neurons, % of the layer"),
             color=alt.Color("layer:O", legend=legend("layer")),
-            strokeDash=alt.StrokeDash("seed:N", title="seed"),
+            strokeDash=alt.StrokeDash("seed:N", legend=dash_legend("seed")),
             detail="seed:N",
             tooltip=["model:N", "layer:O", "n_universal:Q", alt.Tooltip("pct_universal:Q", format=".2f")],
         )

@@ -43,7 +43,8 @@ def _figures() -> None:
         "seeds": number(models["seed"].drop_nulls().n_unique()),
         "checkpoints": number(steps),
         "neurons": f"{models['n_neurons'].sum():,}",
-        "tokens": f"{int(runs['n_tokens'].fill_null(0).sum()):,}",
+        # Experiments read the text of a measured run again.
+        "tokens": f"{int(runs.filter(kind='ingest')['n_tokens'].fill_null(0).sum()):,}",
         "universal": f"{models['n_universal'].sum():,}" if models["n_universal"].count() else "not known",
     }
     with st.container(horizontal=True, gap="large"):

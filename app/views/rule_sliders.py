@@ -8,7 +8,7 @@ import streamlit as st
 from app.asking import ask
 from app.charts.families import moves
 from app.rules import as_vars, built_with
-from app.showing import chart, table
+from app.showing import chart, table, told
 
 _LISTED = 500
 _FAMILY_VARS = (
@@ -22,6 +22,7 @@ _FAMILY_VARS = (
 
 
 @st.fragment
+@told()
 def family_sliders(model: str) -> None:
     """Cut-offs of the families of one model."""
     st.caption(f"{model}, against the marts as they were built")
@@ -46,6 +47,7 @@ def family_sliders(model: str) -> None:
 
 
 @st.fragment
+@told()
 def role_sliders(model: str) -> None:
     """Cut-offs of the roles of one model."""
     st.caption(f"{model}, against the marts as they were built")
@@ -83,6 +85,7 @@ def role_sliders(model: str) -> None:
 
 
 @st.fragment
+@told()
 def universal_sliders(comparison: str, model: str) -> None:
     """Threshold of universality for one model."""
     st.caption(f"{model}, comparison {comparison}, against the marts as they were built")

@@ -13,7 +13,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from app.publish import literal
+from app.publish import NO_BAR
+from app.quoting import literal
 from ingest.errors import InputError, first_line
 from ingest.tables import PUBLISHED_COLUMNS
 
@@ -25,6 +26,8 @@ _SPELLINGS = {
     "output_weight_norm": "w_out_norm",
     "weight_norm_penalty": "l2_penalty",
 }
+# Only the curated list of prediction and suppression neurons has it, spelled so.
+_CURATED = "is_surpress"
 _MEMORY = "1GiB"
 
 
@@ -95,6 +98,7 @@ def _reader(file: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     with tempfile.TemporaryDirectory() as folder:
         connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": folder})
         try:
+            connection.execute(NO_BAR)
             yield connection, source
         finally:
             connection.close()
@@ -103,7 +107,8 @@ def _reader(file: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
 def _names(connection: duckdb.DuckDBPyConnection, source: str, file: Path) -> dict[str, str]:
     """The file's columns that are known, by the names of the marts; others (an index, say) are left out."""
     found: dict[str, str] = {}
-    for column, *_ in _run(connection, f"describe select * from {source}", file):
+    described = _run(connection, f"describe select * from {source}", file)
+    for column, *_ in described:
         name = _SPELLINGS.get(column, column)
         if name not in (*KEY, *_VALUES):
             continue
@@ -113,6 +118,11 @@ def _names(connection: duckdb.DuckDBPyConnection, source: str, file: Path) -> di
     for key in KEY:
         if key not in found:
             raise InputError(f"{file.name} has no column {key}: a frame of neurons needs layer and neuron")
+    if len(found) == len(KEY) and any(column == _CURATED for column, *_ in described):
+        raise InputError(
+            f"{file.name} is a list of prediction neurons, not a frame: every warehouse has the published one, "
+            "ask `neurons sql gurnee_fig24_prediction_neurons`"
+        )
     if len(found) == len(KEY):
         raise InputError(f"{file.name} says nothing about its neurons: known columns are {', '.join(_VALUES)}")
     return found

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import duckdb
 import polars as pl
 
-from app.publish import MARK
+from app.exported_folder import MARK, is_card
+from app.publish import NO_BAR
 from app.warehouse import writer_of
 from ingest.errors import InputError, WarehouseBusy, first_line, is_disk_full
 from ingest.tables import MOMENTS, PARTIAL_BESTS, PARTS, RUNS, SCHEMA, TABLES
@@ -48,7 +49,9 @@ class RawWarehouse:
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
-                return duckdb.connect(self.path)
+                connection = duckdb.connect(self.path)
+                connection.execute(NO_BAR)
+                return connection
             except duckdb.Error as error:
                 self._refuse_full_disk(error)
                 holder = writer_of(error)
@@ -71,15 +74,18 @@ class RawWarehouse:
         if self.path.is_dir():
             raise InputError(f"{self.path} is a folder: name a file with --warehouse")
         if self.path.exists():
-            with self._connection() as connection:
-                found = connection.execute(_EXISTS, ["marts", MARK]).fetchall()
             # The next build would empty an export's marts: it lacks the rows that they follow from.
-            if found[0][0]:
+            if is_card(self.path) or self._has_mark():
                 raise InputError(f"{self.path} is an export, which is only read: name another --warehouse")
             return
         nearest = next(folder for folder in self.path.parents if folder.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise InputError(f"no warehouse can be made in {self.path.parent}: name another --warehouse")
+
+    def _has_mark(self) -> bool:
+        with self._connection() as connection:
+            found = connection.execute(_EXISTS, ["marts", MARK]).fetchall()
+        return bool(found[0][0])
 
     def read(self, query: str, parameters: list[Any] | None = None) -> pl.DataFrame:
         """Rows of a query; none where the warehouse or its tables do not exist yet."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import duckdb
 
+from app.exported_folder import CARD
 from ingest.recipes.exported_marts import Mart, selected
+from ingest.recipes.exported_parquet import ROWS_PER_FILE
 
-CARD = "dataset.json"
 MADE_BY = "neuron-warehouse"
 _MODELS = ("model", "model_family", "seed", "step", "n_layers", "d_mlp", "source", "revision", "weights_hash", "run")
 _RUNS = ("run", "study", "kind", "method", "n_tokens", "n_documents", "corpus", "split", "part", "revision", "version")
@@ -27,8 +28,8 @@ _OPEN = {
 In DuckDB, from this folder:
 
 ```sql
-select * from 'neurons.parquet' where is_universal;
-select decode(key), decode(value) from parquet_kv_metadata('neurons.parquet');   -- what its columns mean
+select * from '{neurons}' where is_universal;
+select decode(key), decode(value) from parquet_kv_metadata('{neurons}');   -- what its columns mean
 ```
 
 In Polars:
@@ -36,8 +37,16 @@ In Polars:
 ```python
 import polars as pl
 
-pl.scan_parquet("neurons.parquet").filter(pl.col("is_universal")).collect()
+pl.scan_parquet("{neurons}").filter(pl.col("is_universal")).collect()
 ```
+
+A table of up to {rows} rows is one file. A larger one is a folder with a subfolder per model, or per pair of models, as
+Hive names them (`neuron_matches/model=NAME/other_model=NAME/part-000.parquet`): these columns stand in the folders'
+names, and readers put them behind the others. Below, every table says where it lies. Such a folder is read
+
+- in DuckDB with `from read_parquet('neuron_matches/**/*.parquet', hive_partitioning = true)`,
+- in Polars with `pl.scan_parquet("neuron_matches/**/*.parquet", hive_partitioning=True)`,
+- in Spark with `spark.read.parquet("neuron_matches")`, in pandas with `pd.read_parquet("neuron_matches")`.
 """,
     "duckdb": """\
 In DuckDB {duckdb} or newer (`duckdb neurons.duckdb`):
@@ -128,6 +137,7 @@ def write_card(dataset: Dataset, marts: Sequence[Mart], folder: Path) -> None:
                 "description": mart.description,
                 "n_rows": mart.n_rows,
                 "key": mart.key,
+                **({"files": mart.files, "partitions": mart.partitions} if mart.files else {}),
                 "columns": [vars(column) for column in mart.columns],
             }
             for mart in marts
@@ -156,7 +166,7 @@ def _readme(dataset: Dataset, marts: Sequence[Mart]) -> str:
         f"Which neurons {len(dataset.models)} language models share, what they respond to and what they do: the tables "
         f"that neuron-warehouse built on {dataset.built_at} UTC (build {dataset.build}).\n",
         "## Open it\n",
-        _OPEN[dataset.form].replace("{duckdb}", dataset.versions["DuckDB"]),
+        _open(dataset, marts),
         f"For programs, `{CARD}` says what stands here.\n",
         "## Models\n",
         _table(_MODELS, ([model[name] for name in _MODELS] for model in dataset.models)),
@@ -173,6 +183,16 @@ def _readme(dataset: Dataset, marts: Sequence[Mart]) -> str:
     return "\n".join(sections)
 
 
+def _open(dataset: Dataset, marts: Sequence[Mart]) -> str:
+    """How to open it."""
+    said = {"duckdb": dataset.versions["DuckDB"], "rows": f"{ROWS_PER_FILE:,}"}
+    said["neurons"] = next((mart.files for mart in marts if mart.name == "neurons"), "neurons.parquet")
+    text = _OPEN[dataset.form]
+    for name, value in said.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
 def _front_matter(dataset: Dataset, marts: Sequence[Mart], title: str) -> list[str]:
     """What hubs read: licence, and which file is which table."""
     lines = ["---", f"pretty_name: {json.dumps(title)}", "license: other", "license_name: mit-and-those-of-its-sources"]
@@ -181,13 +201,17 @@ def _front_matter(dataset: Dataset, marts: Sequence[Mart], title: str) -> list[s
         lines += ["configs:"]
         # An empty file has nothing that a viewer could show.
         for mart in sorted((m for m in marts if m.n_rows), key=lambda m: (m.name != "neurons", m.name)):
-            lines += [f"- config_name: {mart.name}", f"  data_files: {mart.name}.parquet"]
+            lines += [f"- config_name: {mart.name}", f"  data_files: {json.dumps(mart.files)}"]
             lines += ["  default: true"] if mart.name == "neurons" else []
     return [*lines, "---", ""]
 
 
 def _columns(mart: Mart, form: str) -> str:
-    order = f"Sorted by {', '.join(mart.key)}." if form == "parquet" else f"A row is named by {', '.join(mart.key)}."
+    order = f"A row is named by {', '.join(mart.key)}."
+    if form == "parquet":
+        inner = ", ".join(name for name in mart.key if name not in mart.partitions)
+        folders = f", {' and '.join(mart.partitions)} in the folders' names" if mart.partitions else ""
+        order = f"In `{mart.files}`{folders}, sorted by {inner}."
     rows = ([f"`{column.name}`", column.type.lower(), column.description] for column in mart.columns)
     return f"### {mart.name}\n\n{mart.description} {order}\n\n{_table(['column', 'type', 'meaning'], rows)}"
 

@@ -15,16 +15,20 @@ from typing import Literal
 
 import duckdb
 
-from app.publish import catalog_name, literal, quoted, sync
+from app.exported_folder import CARD, is_card
+from app.publish import catalog_name, sync
+from app.quoting import literal, quoted
 from app.warehouse import attach_newest, readers_memory
 from ingest.errors import InputError, RunFailed, first_line, is_disk_full
-from ingest.recipes.dataset_card import CARD, MADE_BY, describe, write_card
-from ingest.recipes.exported_marts import marts_of, write_parquet
+from ingest.recipes.dataset_card import MADE_BY, describe, write_card
+from ingest.recipes.exported_marts import marts_of
+from ingest.recipes.exported_parquet import write_parquet
 from ingest.recipes.exported_warehouse import write_warehouse
 from ingest.settings import ROOT
 
 Form = Literal["parquet", "duckdb"]
 _THREADS = 4
+_MEMORY = 2 * 1024**3
 _SPILL = ".spill"
 
 
@@ -36,7 +40,7 @@ def export(warehouse: Path, target: Path, form: Form, say: Callable[[str], None]
     Args:
         warehouse: DuckDB file whose published version is exported.
         target: the folder.
-        form: a Parquet file per mart, or one DuckDB file with what the marts and the explorer read.
+        form: Parquet files of every mart, or one DuckDB file with what the marts and the explorer read.
         say: called with lines for the user.
 
     Raises:
@@ -46,6 +50,8 @@ def export(warehouse: Path, target: Path, form: Form, say: Callable[[str], None]
     """
     target = target.expanduser().resolve()
     _check(target)
+    if is_card(warehouse):
+        raise InputError(f"{warehouse.parent} is an export as Parquet: copy the folder, or name a warehouse")
     name = catalog_name(warehouse)
     with closing(attach_newest(warehouse, name)) as con:
         try:
@@ -72,9 +78,8 @@ def _write(
     """Fill the folder."""
     spill = folder / _SPILL
     con.execute(f"set temp_directory = {literal(str(spill))}")
-    con.execute(f"set memory_limit = '{readers_memory()}B'")
+    con.execute(f"set memory_limit = '{min(_MEMORY, readers_memory())}B'")
     con.execute(f"set threads = {min(_THREADS, os.cpu_count() or 1)}")
-    con.execute("set enable_progress_bar = false")
     con.execute(f"use {quoted(name)}")
     dataset = describe(con, form)
     if form == "parquet":

@@ -1,16 +1,12 @@
-"""What is exported: the marts with their descriptions, keys and rows; as Parquet, one file each."""
+"""What is exported: the marts with their descriptions, keys and columns."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 
 import duckdb
 import yaml
 
-from app.publish import literal, quoted
 from ingest.settings import ROOT
 
 # Text that names a place of the machine that measured: only the last part of a path is passed on. A hub id stays.
@@ -38,6 +34,8 @@ class Mart:
         key: columns that its rows are sorted by.
         columns: in their order.
         n_rows: rows that were written; 0 before.
+        files: where its rows lie as Parquet, as a pattern; nothing in one DuckDB file.
+        partitions: columns whose values stand in the names of its folders.
     """
 
     name: str
@@ -46,6 +44,8 @@ class Mart:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     n_rows: int = 0
+    files: str = ""
+    partitions: tuple[str, ...] = ()
 
 
 def marts_of(con: duckdb.DuckDBPyConnection) -> list[Mart]:
@@ -88,35 +88,6 @@ def _key(columns: list[Column], tested: list[str] | None) -> tuple[str, ...]:
     # Views of many rows are not tested in every build; their key leads.
     first = next((i for i, c in enumerate(columns) if c.type.startswith(_MEASURED) or c.type.endswith("]")), None)
     return tuple(names[: max(first, 1) if first is not None else None])
-
-
-def write_parquet(
-    con: duckdb.DuckDBPyConnection, marts: list[Mart], folder: Path, say: Callable[[str], None]
-) -> list[Mart]:
-    """One file per mart, views too, sorted by key; descriptions are in each file's key-value metadata.
-
-    Returns the marts with their rows counted.
-
-    Raises:
-        duckdb.Error: if a mart cannot be read or written.
-    """
-    written = []
-    for mart in marts:
-        file = folder / f"{mart.name}.parquet"
-        metadata = {
-            "description": mart.description,
-            "key": json.dumps(mart.key),
-            "columns": json.dumps({column.name: column.description for column in mart.columns}, ensure_ascii=False),
-        }
-        pairs = ", ".join(f"{name}: {literal(text)}" for name, text in metadata.items())
-        order = ", ".join(quoted(name) for name in mart.key)
-        ((n_rows,),) = con.execute(
-            f"copy (select {selected(mart.name)} from marts.{quoted(mart.name)} order by {order}) "
-            f"to {literal(str(file))} (format parquet, compression zstd, kv_metadata {{{pairs}}})"
-        ).fetchall()
-        written.append(replace(mart, n_rows=n_rows))
-        say(f"{mart.name}: {n_rows:,} rows, {file.stat().st_size / 1e6:,.1f} MB")
-    return written
 
 
 def selected(mart: str) -> str:

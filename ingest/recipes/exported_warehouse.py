@@ -16,8 +16,9 @@ from pathlib import Path
 
 import duckdb
 
-from app.publish import MARK, literal, quoted
+from app.exported_folder import MARK
 from app.questions import FOLDER
+from app.quoting import literal, quoted
 from ingest.recipes.dataset_card import Dataset
 from ingest.recipes.exported_marts import Mart, selected
 

@@ -19,7 +19,8 @@ from app.questions import FOLDER, question
 from app.sandbox import run_query
 from app.warehouse import connect
 from ingest.errors import InputError
-from ingest.recipes.report_figures import FIGURES, Figure, themed
+from ingest.recipes.report_drawing import Figure, themed
+from ingest.recipes.report_figures import FIGURES
 
 _TEMPLATE = Path(__file__).with_name("report.html.jinja")
 _TABLES = {
@@ -122,12 +123,18 @@ def _page(drawn: list[Drawn], tables: dict[str, pl.DataFrame], missing: list[Fig
     template = engine.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         drawn=drawn,
-        tables={title: frame for title, frame in tables.items() if len(frame)},
+        tables={title: _known(frame) for title, frame in tables.items() if len(frame)},
         missing=missing,
         shares=shares,
+        known_shares=_known(shares),
         version=version("neuron-warehouse"),
         duckdb=duckdb.__version__,
     )
+
+
+def _known(frame: pl.DataFrame) -> pl.DataFrame:
+    """The columns that have a value in some row."""
+    return frame.select(column for column in frame if column.count())
 
 
 def _cell(value: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.publish import literal
+from app.quoting import literal
 
 SCHEMA = "raw"
 

@@ -142,6 +142,11 @@ def test_a_copy_that_fails_leaves_nothing(warehouse: Path, build: Build, monkeyp
     assert names(warehouse) == ["1.duckdb"]
 
 
+def test_no_bar_is_drawn_into_an_answer(warehouse: Path) -> None:
+    with reader.connect(warehouse) as con, reader.cursor(con) as own:
+        assert own.execute("select current_setting('enable_progress_bar')").fetchall() == [(False,)]
+
+
 def test_two_warehouses_of_a_folder_keep_apart(warehouse: Path, build: Build) -> None:
     other = warehouse.with_name("my-study.duckdb")
     other.write_bytes(warehouse.read_bytes())

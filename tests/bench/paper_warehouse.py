@@ -19,7 +19,8 @@ from pathlib import Path
 import duckdb
 
 from app.errors import ReaderError
-from app.publish import attached, published_folder, quoted
+from app.publish import attached, published_folder
+from app.quoting import quoted
 from app.warehouse import default_warehouse, newest
 from ingest.recipes.exported_warehouse import reached
 

@@ -83,6 +83,7 @@ def test_a_universal_subset_bounds_the_others(take: Import, tmp_path: Path) -> N
     [
         (lambda f: f.drop("layer"), "has no column layer"),
         (lambda f: f.select("layer", "neuron"), "says nothing about its neurons"),
+        (lambda f: f.select("layer", "neuron", is_surpress=pl.lit(True)), "every warehouse has the published one"),
         (lambda f: f.head(0), "has no rows"),
         (lambda f: pl.concat([f.head(5), f.slice(2, 1)]), "row 6: L0.N2 is there a second time"),
         (lambda f: pl.concat([f, f.head(1)]), "has 101 rows"),

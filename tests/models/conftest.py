@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from ingest.recipes.importing import import_frame
+from tests.models.exports import FORMS, Exports, exported
 from tests.models.harness import ROOT, Built, run_dbt
 from tests.models.raw_warehouse import write
 from tests.support.published_frames import frame
@@ -37,6 +38,16 @@ def con(built: Built) -> Iterator[duckdb.DuckDBPyConnection]:
         writer.execute("copy from database origin to published")
     with duckdb.connect(str(copy), read_only=True) as reader:
         yield reader
+
+
+@pytest.fixture(scope="session")
+def exports(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """The small warehouse, exported in every form."""
+    folder = tmp_path_factory.mktemp("exports")
+    for form in FORMS:
+        exported(folder / form, built.path, form)
+        (folder / form).rename(folder / f"elsewhere-{form}")
+    return Exports(built.path, *(folder / f"elsewhere-{form}" for form in FORMS))
 
 
 def take_published(warehouse: Path, file: Path) -> None:

@@ -32,6 +32,15 @@ def shown(at: AppTest, column: str) -> Any:
     return next(frame.value for frame in at.dataframe if column in frame.value)
 
 
+def test_home_counts_the_tokens_of_measured_runs(look: Any, con: Con) -> None:
+    (shown_tokens,) = (metric.value for metric in look("home").metric if metric.label == "tokens")
+    ((measured, every),) = con.execute(
+        "select sum(n_tokens) filter (where kind = 'ingest'), sum(n_tokens) from marts.runs where is_speaking"
+    ).fetchall()
+    assert shown_tokens == f"{measured:,}"
+    assert measured < every
+
+
 def test_ablation(look: Any, con: Con) -> None:
     at = look("ablation")
     assert not at.info

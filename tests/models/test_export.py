@@ -5,67 +5,36 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import polars as pl
+import pyarrow.dataset
 import pytest
 
 from app.lists import lists_folder
 from app.warehouse import connect
-from tests.models.harness import Built
+from tests.models.exports import (
+    FILE,
+    FORMS,
+    PIECES,
+    PLACES,
+    Exports,
+    export,
+    exported,
+    present,
+    refused,
+    source,
+    tables_of,
+)
 from tests.support.bombs import Bomb
-from tests.support.commands import Ended, forked, one_line_of_refusal
+from tests.support.commands import one_line_of_refusal
 from tests.support.tables import file_hash
 
 pytestmark = pytest.mark.slow
 
-FORMS = ("parquet", "duckdb")
-FILE = "neurons.duckdb"
-# What is reduced to the last part of a path.
-PLACES = {"models": "source", "runs": "corpus"}
 Columns = dict[str, tuple[str, str]]
-
-
-@dataclass(frozen=True)
-class Exports:
-    """Both forms of one warehouse, each moved away from where it was written."""
-
-    warehouse: Path
-    parquet: Path
-    duckdb: Path
-
-    def folder(self, form: str) -> Path:
-        return self.parquet if form == "parquet" else self.duckdb
-
-
-def export(target: Path, warehouse: Path, form: str = "parquet", **how: Any) -> Ended:
-    scratch = warehouse.parent / "printed"
-    return forked("export", target, f"--{form}", "--warehouse", warehouse, scratch=scratch, **how)
-
-
-def exported(target: Path, warehouse: Path, form: str = "parquet") -> None:
-    ended = export(target, warehouse, form)
-    assert (ended.code, ended.err) == (0, "")
-
-
-def refused(target: Path, warehouse: Path) -> str:
-    return one_line_of_refusal(export(target, warehouse))
-
-
-def present(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-@pytest.fixture(scope="module")
-def exports(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Exports:
-    folder = tmp_path_factory.mktemp("exports")
-    for form in FORMS:
-        exported(folder / form, built.path, form)
-        (folder / form).rename(folder / f"elsewhere-{form}")
-    return Exports(built.path, folder / "elsewhere-parquet", folder / "elsewhere-duckdb")
 
 
 def marts(con: duckdb.DuckDBPyConnection) -> dict[str, Columns]:
@@ -101,6 +70,7 @@ def rows_of(file: Path) -> dict[str, list[Any]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_rows_are_those_of_the_marts(exports: Exports, form: str) -> None:
+    tables = {} if form == "duckdb" else tables_of(exports.folder(form))
     with connect(exports.warehouse) as reader, duckdb.connect() as con:
         known = marts(reader)
         ((path,),) = reader.execute("select path from duckdb_databases() where not internal").fetchall()
@@ -108,11 +78,15 @@ def test_rows_are_those_of_the_marts(exports: Exports, form: str) -> None:
         con.execute(f"attach '{exports.duckdb / FILE}' as mailed (read_only)")
         assert len(known) > 50
         for table, columns in known.items():
-            there = f"mailed.marts.{table}" if form == "duckdb" else f"'{exports.parquet / table}.parquet'"
+            there = f"mailed.marts.{table}"
+            behind = set[str]()
+            if tables:
+                there, behind = source(exports.folder(form), tables[table]), set(tables[table]["partitions"])
             types = con.execute(f"select column_name, column_type from (describe from {there})").fetchall()
-            assert types == [(name, kind) for name, (kind, _) in columns.items()]
+            in_order = sorted(columns.items(), key=lambda column: column[0] in behind)
+            assert types == [(name, kind) for name, (kind, _) in in_order]
             con.execute(f"use {'mailed' if form == 'duckdb' else 'published'}")
-            con.execute(f"create or replace temp table theirs as from {there}")
+            con.execute(f"create or replace temp table theirs as select {', '.join(columns)} from {there}")
             con.execute("use published")
             con.execute(f"create or replace temp table ours as from published.marts.{table}")
             kept = f"* exclude ({PLACES[table]})" if table in PLACES else "*"
@@ -121,31 +95,66 @@ def test_rows_are_those_of_the_marts(exports: Exports, form: str) -> None:
                 assert con.execute(differing).fetchall() == [(0,)], table
 
 
-def test_parquet_is_sorted_by_its_key_and_says_what_it_holds(exports: Exports) -> None:
-    card = json.loads((exports.parquet / "dataset.json").read_text())
+@pytest.mark.parametrize("form", ["parquet", "pieces"])
+def test_parquet_is_sorted_by_its_key_and_says_what_it_holds(exports: Exports, form: str) -> None:
+    folder = exports.folder(form)
     with connect(exports.warehouse) as con:
         known, told = marts(con), comments(con)
-    assert {table["name"] for table in card["tables"]} == set(known)
+    tables = tables_of(folder)
+    assert tables.keys() == known.keys()
     with duckdb.connect() as con:
-        for table in card["tables"]:
-            name, columns = table["name"], known[table["name"]]
+        for name, table in tables.items():
+            columns = known[name]
             described = [{"name": each, "type": kind, "description": text} for each, (kind, text) in columns.items()]
             assert table["columns"] == described
-            file = f"'{exports.parquet / name}.parquet'"
-            keys = con.execute(f"select {', '.join(table['key'])} from {file}").fetchall()
+            keys = con.execute(f"select {', '.join(table['key'])} from {source(folder, table)}").fetchall()
             assert len(keys) == table["n_rows"] == len(set(keys)), name
-            in_order = f"select {', '.join(table['key'])} from {file} order by {', '.join(table['key'])}"
-            assert keys == con.execute(in_order).fetchall(), name
-            pairs = con.execute(f"select decode(key), decode(value) from parquet_kv_metadata({file})").fetchall()
-            metadata = dict(pairs)
-            assert metadata["description"] == table["description"] == " ".join(told[name].split())
-            assert json.loads(metadata["columns"]) == {each: text for each, (_, text) in columns.items()}
+            inner = ", ".join(each for each in table["key"] if each not in table["partitions"]) or "1"
+            files = sorted(folder.glob(table["files"]))
+            assert files, name
+            for file in files:
+                rows = con.execute(f"select {inner} from read_parquet('{file}', hive_partitioning = false)").fetchall()
+                assert rows == con.execute(f"select {inner} from '{file}' order by {inner}").fetchall(), file
+                assert not table["partitions"] or rows, file
+                pairs = con.execute(f"select decode(key), decode(value) from parquet_kv_metadata('{file}')").fetchall()
+                metadata = dict(pairs)
+                assert metadata["description"] == table["description"] == " ".join(told[name].split())
+                assert json.loads(metadata["columns"]) == {each: text for each, (_, text) in columns.items()}
 
 
-def test_polars_reads_the_parquet(exports: Exports) -> None:
+def test_large_marts_are_folders_of_models_and_pairs(exports: Exports) -> None:
     with connect(exports.warehouse) as con:
-        expected = con.sql("select * from neurons order by model, layer, neuron").pl()
-    assert pl.read_parquet(exports.parquet / "neurons.parquet").equals(expected)
+        pairs = con.execute("select distinct model, other_model from neuron_matches order by all").fetchall()
+        counts = dict(con.execute("select model, count(*) from neurons group by all").fetchall())
+        ((layers,),) = con.execute("select max(n_layers) from models where model = 'a@50'").fetchall()
+    assert ("a", "a@50") in pairs
+    folders = {path.parent.relative_to(exports.pieces / "neuron_matches").as_posix()
+               for path in (exports.pieces / "neuron_matches").rglob("*.parquet")}  # fmt: skip
+    assert folders == {f"model={a}/other_model={b}".replace("@", "%40") for a, b in pairs}
+    parts = sorted(path.name for path in (exports.pieces / "neurons" / "model=a%4050").iterdir())
+    assert 1 < len(parts) <= layers
+    assert parts == [f"part-{number:03}.parquet" for number in range(len(parts))]
+    first = [
+        pl.read_parquet(path, hive_partitioning=False) for path in (exports.pieces / "neurons").glob("*/part-000*")
+    ]
+    assert all(len(frame) <= PIECES[next(iter(PIECES))] or frame["layer"].n_unique() == 1 for frame in first)
+    assert (exports.pieces / "builds.parquet").is_file()
+    read = pl.scan_parquet(exports.pieces / "neurons" / "**" / "*.parquet", hive_partitioning=True)
+    assert dict(read.group_by("model").len().collect().rows()) == counts
+
+
+@pytest.mark.parametrize("name", ["neurons", "neuron_matches", "neuron_examples"])
+def test_other_tools_read_the_parquet(exports: Exports, name: str) -> None:
+    order = {"neuron_matches": ["model", "other_model", "layer", "neuron", "side", "rank"]}
+    by = order.get(name, ["model", "layer", "neuron", *(["rank"] if name == "neuron_examples" else [])])
+    with connect(exports.warehouse) as con:
+        expected = con.sql(f"select * from {name} order by {', '.join(by)}").pl()
+    assert pl.read_parquet(exports.parquet / f"{name}.parquet").sort(by).equals(expected)
+    files = exports.pieces / name / "**" / "*.parquet"
+    found = pl.scan_parquet(files, hive_partitioning=True).select(expected.columns).sort(by).collect()
+    assert found.equals(expected)
+    arrow = pyarrow.dataset.dataset(exports.pieces / name, partitioning="hive").to_table()
+    assert pl.DataFrame(pl.from_arrow(arrow.select(expected.columns))).sort(by).equals(expected)
 
 
 def test_the_file_keeps_comments_views_and_rules(exports: Exports) -> None:
@@ -237,22 +246,24 @@ def test_nothing_to_export(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["w"]
 
 
-@pytest.mark.parametrize("place", ["exported_marts:replace", "dataset_card:_readme", "export:_move"])
+@pytest.mark.parametrize("form", ["parquet", "pieces"])
+@pytest.mark.parametrize("place", ["exported_parquet:_write", "dataset_card:_readme", "export:_move"])
 def test_killed_on_the_way_it_leaves_no_folder_and_the_next_one_cleans_up(
-    exports: Exports, tmp_path: Path, place: str
+    exports: Exports, tmp_path: Path, place: str, form: str
 ) -> None:
     target = tmp_path / "out"
-    killed = export(target, exports.warehouse, bomb=Bomb(f"ingest.recipes.{place}"))
+    call = 40 if place.endswith("_write") else 1
+    killed = export(target, exports.warehouse, form, bomb=Bomb(f"ingest.recipes.{place}", call))
     assert killed.code < 0
     assert not target.exists()
     assert len(os.listdir(tmp_path)) == 1
-    exported(target, exports.warehouse)
-    assert present(target) == present(exports.parquet)
+    exported(target, exports.warehouse, form)
+    assert present(target) == present(exports.folder(form))
     assert os.listdir(tmp_path) == ["out"]
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_full_disk(exports: Exports, tmp_path: Path, form: str) -> None:
-    ended = export(tmp_path / "out", exports.warehouse, form, largest_file=4_000)
+    ended = export(tmp_path / "out", exports.warehouse, form, largest_file=1_000 if form == "pieces" else 4_000)
     assert "is full: make room" in one_line_of_refusal(ended)
     assert os.listdir(tmp_path) == []

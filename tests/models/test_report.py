@@ -8,12 +8,15 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from app.questions import question
+from app.questions import FOLDER, question
 from app.sandbox import run_query
+from app.warehouse import connect
 from ingest.errors import InputError
 from ingest.recipes.report import report
+from ingest.recipes.report_drawing import themed
 from ingest.recipes.report_figures import FIGURES
 from tests.models.harness import Built
 
@@ -73,12 +76,13 @@ def test_nothing_is_fetched(page: Page, written: tuple[Path, Path]) -> None:
 
 def test_pictures_are_inside_and_in_the_folder(page: Page, written: tuple[Path, Path]) -> None:
     _, folder = written
-    assert len(page.pictures) >= len(FIGURES) - 2
+    assert len(page.pictures) == len(FIGURES)
     for picture in page.pictures:
         assert b64decode(picture.partition("base64,")[2]).startswith(b"<svg")
     names = {file.stem for file in folder.iterdir()}
     assert len(names) == len(page.pictures)
     assert {file.suffix for file in folder.iterdir()} == {".svg", ".png"}
+    assert names == {figure.name for figure in FIGURES}
     for name in names:
         assert (folder / f"{name}.png").read_bytes().startswith(PNG)
         assert (folder / f"{name}.svg").read_text().startswith("<svg")
@@ -109,6 +113,38 @@ def test_tables_hold_every_number_of_their_question(page: Page, built: Built, co
     shown = sorted((row[place] for row in table[1:]), key=lambda text: (text == "", float(text or 0)))
     ours = sorted(expected, key=lambda value: (value is None, value or 0))
     assert all(agree(a, b) for a, b in zip(shown, ours, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("of", "column", "query"),
+    [
+        ("emergence_by_layer", "pct_universal", "select pct_universal from step_universality where layer is not null"),
+        ("births_and_deaths", "n", "unpivot (select n_kept, n_born, n_died from step_universality "
+         "where scope = 'model' and n_born is not null) on columns(*) into name kind value n"),
+        ("persistence", "pct_persistent", "select pct_persistent from persistence where scope = 'model'"),
+        ("layer_interventions", "delta_loss",
+         "select delta_loss from layer_interventions where intervention <> 'lens'"),
+        ("near_attention", "attention_to_previous_5", "select attention_to_previous_5 from layer_stages"),
+        ("lens_entropy", "lens_entropy", "select lens_entropy from layer_stages"),
+        ("output_norms", "value", "unpivot (select mlp_norm, attention_norm, stream_norm from layer_stages) "
+         "on columns(*) into name kind value norm"),
+    ],
+)  # fmt: skip
+def test_figures_of_experiments_draw_the_marts(built: Built, of: str, column: str, query: str) -> None:
+    def ask(name: str, **parameters: object) -> pl.DataFrame:
+        folder = FOLDER if (FOLDER / f"{name}.sql").exists() else FOLDER / "app"
+        return run_query(built.path, question(name, folder).sql, parameters).frame
+
+    (figure,) = [each for each in FIGURES if each.name == of]
+    chart = figure.draw(ask)
+    assert chart is not None
+    rows = [row for data in themed(chart)["datasets"].values() for row in data if column in row]
+    with connect(built.path) as con:
+        expected = [value for *_, value in con.execute(query).fetchall() if value is not None]
+    assert expected
+    # Layers of a chart may share the rows or each have their own.
+    drawn = {round(row[column], 9) for row in rows if row[column] is not None}
+    assert drawn == {round(value, 9) for value in expected}
 
 
 def agree(text: str, value: Any) -> bool:
