@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 from multiprocessing.queues import Queue
 
 from ingest.errors import RunFailed
@@ -48,7 +50,15 @@ class Devices:
 
 
 def _take(free: Queue[str | None]) -> None:
-    """Choose the device of this process, before torch looks for one."""
+    """Choose the device of this process, before torch looks for one, and end with the driver, however that ends."""
+    threading.Thread(target=_end_with_the_driver, daemon=True).start()
     device = free.get()
     if device is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = device
+
+
+def _end_with_the_driver() -> None:
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        wait([driver.sentinel])
+        os._exit(1)

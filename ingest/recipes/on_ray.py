@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import warnings
 from collections.abc import Iterator, Sequence
 
 from ingest.errors import InputError, RunFailed, first_line
@@ -33,12 +35,16 @@ class OnRay:
             raise InputError("--on ray needs Ray: pip install 'neuron-warehouse[cluster]'") from None
         self._ray = ray
         quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+        self._is_local = address == LOCAL
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
-            if address == LOCAL:
-                cpus, gpus = n_workers * threads, n_workers if has_gpu else 0
-                ray.init(num_cpus=cpus, num_gpus=gpus, include_dashboard=False, **quiet)
-            else:
-                ray.init(address, **quiet)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # of what the error says
+                if self._is_local:
+                    cpus, gpus = n_workers * threads, n_workers if has_gpu else 0
+                    ray.init("local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False, **quiet)
+                else:
+                    ray.init(address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise InputError(f"--on {address}: no Ray could be reached ({first_line(error)})") from None
         self._resources = {"num_cpus": threads, "num_gpus": int(has_gpu)}
@@ -53,7 +59,8 @@ class OnRay:
         """As Executor."""
         ray = self._ray
         task = ray.remote(compute).options(**self._resources, max_retries=MOST_DEATHS, scheduling_strategy="SPREAD")
-        common, files = ray.put(order), ray.put(packed(order.corpus))
+        # Workers of this machine see the folder; others may not.
+        common, files = ray.put(order), None if self._is_local else ray.put(packed(order.corpus))
         asked = {task.remote(common, number, files): number for number in shares}
         while asked:
             (ready,), _ = ray.wait(list(asked), num_returns=1)

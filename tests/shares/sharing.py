@@ -1,0 +1,68 @@
+"""Studies whose measures are shared out, and what a shared run must be equal to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from tests.runs.interrupted import CONTEXT, MEASURES, make_models, make_study, memory_for
+from tests.support.commands import Ended, Forked, forked
+from tests.support.tables import differing_rows, rows
+
+SIMULATED: dict[str, Any] = {"validation": ["simulated"], "simulated": {"strengths": [0.3]}, "features": False}
+METHODS = {**MEASURES, "simulated": MEASURES["exact"] | SIMULATED}
+
+
+def home_with(method: str, folder: Path) -> Path:
+    """A folder with models, texts, `study.toml`, and `alone.duckdb`, which one process makes of it."""
+    make_models(folder)
+    study = make_study(folder / "study.toml", METHODS[method])
+    if method == "exact in passes":
+        make_study(folder / "study.toml", METHODS[method], memory=memory_for(study, 3))
+    ended = forked("ingest", study, "--warehouse", folder / "alone.duckdb", scratch=folder / "printed")
+    assert ended.code == 0, ended.err
+    return folder
+
+
+def arguments(home: Path, warehouse: Path, on: str, *options: object) -> list[object]:
+    """Of the command that shares the study out."""
+    return ["ingest", home / "study.toml", "--warehouse", warehouse, "--on", on, *options]
+
+
+def shared(home: Path, warehouse: Path, on: str, *options: object) -> Ended:
+    """The study shared out, to its end."""
+    return forked(*arguments(home, warehouse, on, *options), scratch=home / "printed")
+
+
+def begin(home: Path, warehouse: Path, on: str, *options: object) -> Forked:
+    """The study shared out, begun."""
+    return Forked(arguments(home, warehouse, on, *options), home / "printed")
+
+
+def n_shares(warehouse: Path) -> int | None:
+    """Shares in the ledger; None while there is none that can be read."""
+    try:
+        return len(rows(warehouse, "select share from raw.shares")) or None
+    except Exception:  # the writer holds it, or has not made it yet
+        return None
+
+
+def workers_of(process: Forked) -> list[psutil.Process]:
+    """Processes that compute shares: below the command, and busy with Python."""
+    assert process.process.pid is not None
+    below = psutil.Process(process.process.pid).children(recursive=True)
+    return [each for each in below if "spawn_main" in " ".join(each.cmdline())]
+
+
+def assert_same_rows(warehouse: Path, home: Path) -> None:
+    """The rows of one process alone, to the last bit, with every share in the ledger once."""
+    found = differing_rows(warehouse, home / "alone.duckdb")
+    ledger = rows(warehouse, "select run, share from raw.shares order by run, share")
+    assert found == {"shares": len(ledger)}
+    for run, each in ledger.group_by("run"):
+        assert each["share"].to_list() == list(range(len(each))), run
+    runs = rows(warehouse, "select run, n_tokens from raw.runs where status = 'finished' and kind <> 'import'")
+    assert set(runs["run"]) == set(ledger["run"])
+    assert runs["n_tokens"].min() % CONTEXT == 0  # type: ignore[operator]

@@ -1,0 +1,112 @@
+"""Processes of one machine share a run: the same rows as alone, whatever dies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes import working
+from ingest.recipes.measuring import open_study
+from ingest.recipes.planning import plan_run
+from ingest.recipes.working import Delivered, Order, Refused, compute
+from ingest.study import read_study
+from ingest.subject.locate import locate_all
+from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_shares, shared, workers_of
+from tests.support.commands import forked, one_line_of_refusal, wait_for
+from tests.support.tables import rows
+
+LONG = ("exact", "exact in passes", "sketch", "simulated")
+
+
+@pytest.fixture(scope="module", params=[pytest.param(m, marks=[pytest.mark.slow] * (m in LONG)) for m in METHODS])
+def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of some method, and what one process makes of it."""
+    return home_with(str(request.param), tmp_path_factory.mktemp("shares"))
+
+
+def test_two_processes_give_the_rows_of_one(home: Path, tmp_path: Path) -> None:
+    ended = shared(home, tmp_path / "neurons.duckdb", "devices", "--workers", 2)
+    assert ended.code == 0, ended.err
+    assert_same_rows(tmp_path / "neurons.duckdb", home)
+    again = shared(home, tmp_path / "neurons.duckdb", "devices", "--workers", 2)
+    assert "was finished before: nothing to do" in again.out
+
+
+def test_a_worker_and_then_the_driver_die(home: Path, tmp_path: Path) -> None:
+    warehouse = tmp_path / "neurons.duckdb"
+    going = begin(home, warehouse, "devices", "--workers", 2)
+    first = wait_for("two workers", lambda: workers_of(going) if len(workers_of(going)) > 1 else None)
+    first[0].kill()
+    wait_for("a finished share", lambda: n_shares(warehouse), going.is_running)
+    assert going.kill().code == -9
+    done = rows(warehouse, "select run, share, done_at from raw.shares")
+    alone = forked("ingest", home / "study.toml", "--warehouse", warehouse, scratch=home / "printed")
+    if set(rows(warehouse, "select status from raw.runs")["status"]) != {"finished"}:
+        assert "was begun in shares" in one_line_of_refusal(alone)
+    ended = shared(home, warehouse, "devices", "--workers", 1)
+    assert ended.code == 0, ended.err
+    assert_same_rows(warehouse, home)
+    kept = rows(warehouse, "select run, share, done_at from raw.shares").join(done, on=["run", "share", "done_at"])
+    assert len(kept) == len(done) > 0
+
+
+@pytest.fixture(scope="module")
+def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
+    """The exact study, as workers get it."""
+    folder = home_with("exact", tmp_path_factory.mktemp("order"))
+    study = read_study(folder / "study.toml")
+    opened = open_study(study, locate_all(study), RawWarehouse(folder / "alone.duckdb"), lambda _line: None)
+    assert opened.rows is not None
+    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None)
+    return Order(study, planned, opened.rows.folder, opened.rows.manifest)
+
+
+def test_a_worker_elsewhere_unpacks_the_corpus(order: Order, tmp_path: Path) -> None:
+    files = working.packed(order.corpus)
+    here = compute(order, 3)
+    there = compute(replace(order, corpus=tmp_path / "nowhere"), 3, files)
+    assert isinstance(here, Delivered)
+    assert isinstance(there, Delivered)
+    assert [name for name, _ in here.frames] == [name for name, _ in there.frames]
+    assert all(a.equals(b) for (_, a), (_, b) in zip(here.frames, there.frames, strict=True))
+
+
+def test_a_worker_that_lacks_something_says_so_with_its_host(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working, "_loaded", {})
+    monkeypatch.setattr("socket.gethostname", lambda: "node-7")
+    plan = order.planned.plan
+    gone = [model.model_copy(update={"path": str(tmp_path / model.name)}) for model in order.study.models]
+    other = replace(plan.models[0], weights_hash="other")
+    lacking = {
+        "there is no folder": replace(order, study=order.study.model_copy(update={"models": gone})),
+        "torch is": replace(order, planned=replace(order.planned, plan=replace(plan, torch_version="0.1"))),
+        "model one has other weights": replace(
+            order, planned=replace(order.planned, plan=replace(plan, models=(other, *plan.models[1:])))
+        ),
+        "there is no corpus": replace(order, corpus=tmp_path),
+    }
+    for words, asked in lacking.items():
+        found = compute(asked, 0)
+        assert isinstance(found, Refused)
+        assert found.is_input
+        assert found.line.startswith("worker on node-7: ")
+        assert words in found.line
+        assert "\n" not in found.line
+
+
+def test_what_cannot_be_shared_out_is_refused(order: Order, tmp_path: Path) -> None:
+    study = order.study.folder / "study.toml"
+    for options, words in (
+        (["--on", "nowhere"], "no place for workers"),
+        (["--on", "ray://127.0.0.1:1", "--workers", "2"], "--workers is for this machine"),
+        (["--workers", "2"], "--workers needs --on"),
+    ):
+        ended = forked("ingest", study, "--warehouse", tmp_path / "n.duckdb", *options, scratch=tmp_path / "printed")
+        assert ended.code == 2
+        assert words in ended.err
+        assert not (tmp_path / "n.duckdb").exists()

@@ -1,0 +1,94 @@
+"""Ray computes the shares of a run: the same rows as one process, whatever dies."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.shares.sharing import assert_same_rows, begin, home_with, n_shares, shared
+from tests.support.commands import one_line_of_refusal, wait_for
+
+ray: Any = pytest.importorskip("ray")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A refined study with halves, and what one process makes of it."""
+    return home_with("refined", tmp_path_factory.mktemp("ray"))
+
+
+@pytest.mark.parametrize(
+    "workers", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(3, marks=pytest.mark.slow)]
+)
+def test_a_local_ray_gives_the_rows_of_one_process(home: Path, tmp_path: Path, workers: int) -> None:
+    ended = shared(home, tmp_path / "neurons.duckdb", "ray", "--workers", workers)
+    assert ended.code == 0, ended.err
+    assert f"computed by {workers} workers" in ended.out
+    assert_same_rows(tmp_path / "neurons.duckdb", home)
+    assert not _of_ray("raylet")
+
+
+def _of_ray(word: str) -> list[psutil.Process]:
+    """Processes of this user whose command names something of Ray."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        command = " ".join(process.info["cmdline"] or [])
+        if word in command and "ray" in command and process.pid != psutil.Process().pid:
+            found.append(process)
+    return found
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two nodes of one CPU each on this machine, and a door for drivers."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(
+        initialize_head=True,
+        head_node_args={"num_cpus": 1, "ray_client_server_port": 20_001, "include_dashboard": False},
+    )
+    made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def _dies_twice(home: Path, warehouse: Path, cluster: Any) -> None:
+    """A worker and then a node die while a study goes on; it ends by itself with the same rows."""
+    going = begin(home, warehouse, "ray://127.0.0.1:20001")
+    busy = wait_for("a worker", lambda: _of_ray("ray::compute"), going.is_running)
+    busy[0].kill()
+    wait_for("a finished share", lambda: n_shares(warehouse), going.is_running)
+    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    ended = going.end()
+    assert ended.code == 0, ended.err
+    assert_same_rows(warehouse, home)
+
+
+def test_a_worker_and_a_node_die(home: Path, tmp_path: Path, cluster: Any) -> None:
+    _dies_twice(home, tmp_path / "neurons.duckdb", cluster)
+
+
+@pytest.mark.slow
+def test_a_worker_and_a_node_die_ten_times(home: Path, tmp_path: Path, cluster: Any) -> None:
+    for turn in range(10):
+        _dies_twice(home, tmp_path / f"{turn}.duckdb", cluster)
+        cluster.add_node(num_cpus=1)
+
+
+def test_no_ray_at_an_address_is_one_line(home: Path, tmp_path: Path) -> None:
+    line = one_line_of_refusal(shared(home, tmp_path / "neurons.duckdb", "ray://127.0.0.1:1"))
+    assert "no Ray could be reached" in line
+
+
+def test_ray_that_is_not_installed_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ingest.errors import InputError
+    from ingest.recipes.on_ray import OnRay
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(InputError, match="pip install"):
+        OnRay("ray", n_workers=1, threads=1, has_gpu=False)
