@@ -5,7 +5,7 @@ TORCH_INDEX ?=
 # A worker per core, each with one thread; what tests share is made once (tests/conftest.py says what goes together).
 PYTEST = OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo app test check lint bench screenshots clean
+.PHONY: demo app test check lint bench screenshots cluster clean
 
 demo: .venv/installed
 	@.venv/bin/neurons demo
@@ -33,6 +33,11 @@ bench: .venv/installed
 # Pictures of the explorer on the demo and its experiments, for docs/; needs Debian's chromium.
 screenshots: .venv/installed
 	.venv/bin/python -m tests.app.screenshots
+
+# Ray, for workers on several machines.
+cluster: .venv/installed
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --constraint requirements.lock \
+		--editable '.[cluster]'
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

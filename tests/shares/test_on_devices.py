@@ -18,7 +18,7 @@ from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_
 from tests.support.commands import forked, one_line_of_refusal, wait_for
 from tests.support.tables import rows
 
-LONG = ("exact", "exact in passes", "sketch", "simulated")
+LONG = ("exact in passes", "sketch", "simulated")
 
 
 @pytest.fixture(scope="module", params=[pytest.param(m, marks=[pytest.mark.slow] * (m in LONG)) for m in METHODS])
@@ -55,8 +55,8 @@ def test_a_worker_and_then_the_driver_die(home: Path, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
-    """The exact study, as workers get it."""
-    folder = home_with("exact", tmp_path_factory.mktemp("order"))
+    """A study, as workers get it."""
+    folder = home_with("sketch", tmp_path_factory.mktemp("order"))
     study = read_study(folder / "study.toml")
     opened = open_study(study, locate_all(study), RawWarehouse(folder / "alone.duckdb"), lambda _line: None)
     assert opened.rows is not None
