@@ -37,6 +37,7 @@ class Estimate:
 
     Attributes:
         work: shapes and tokens.
+        n_shares: that workers could do at a time.
         method: how correlations would be computed; None without.
         reason: why.
         share: passes and memory.
@@ -48,6 +49,7 @@ class Estimate:
     """
 
     work: Work
+    n_shares: int
     method: Method | None
     reason: str
     share: Share
@@ -84,6 +86,8 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     networks = sum(m.weights for m in models) * (4 if study.device.dtype == "float32" else 2)
     memory = study.device.memory
     has = int(memory * 1e9) if memory else int(_USABLE * _H200_BYTES) if machine == "h200" else limit(None, device)
+    n_shares = (len(models) if study.measure.moments else 0) + len(all_pairs)
+    devices = max(1, min(devices, n_shares))
     # Pairs are dealt out to the devices: each has its part of the exact sums, and runs all of its models.
     room = (has - networks) * devices
     rows = batch_rows(study, work, device, context, has)
@@ -114,6 +118,7 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     sketches = 8 * (method.buckets or 0) * (work.n_units + work.sketched_twice) if method is not None else 0
     return Estimate(
         work=work,
+        n_shares=n_shares,
         method=method,
         reason=reason,
         share=share,
@@ -167,6 +172,7 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
         say(f"method            {method.name} ({found.reason})")
         say(f"passes            {len(found.share.passes)}")
         say(f"products          {_short(work.n_tokens * work.products)}FLOP if all are computed")
+    say(f"shares            {found.n_shares}, which so many workers can do at a time")
     say(f"forward passes    {_short(work.n_tokens * work.forward_flops)}FLOP")
     say(f"device memory     {_short(found.device_bytes)}B on each device")
     say(f"state on disk     {_short(found.state_bytes)}B while the run goes on")

@@ -27,8 +27,8 @@ from ingest.study import Study
 from ingest.subject.locate import locate
 from ingest.subject.tokenizer import load_tokenizer
 
-# Models stay loaded between shares; studies of many checkpoints would fill the memory with them.
-_MOST_LOADED = 8
+# Models stay loaded between shares, so many bytes of them: studies of many checkpoints would fill the memory.
+_MOST_LOADED = 8_000_000_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None)
         share = shares_of(plan)[number]
         rows = _rows(order, files)
         subjects = {index: _subject(order, index) for index in sorted(share.subjects(plan))}
+        _unload({plan.models[index].weights_hash for index in subjects})
         found = _compute(order, share, subjects, rows)
     except (torch.OutOfMemoryError, MemoryError):
         return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
@@ -189,7 +190,16 @@ def _subject(order: Order, index: int) -> Subject:
         found = load_subject(model, folder, load_tokenizer(model.name, folder))
     if found.weights_hash != planned.weights_hash:
         raise InputError(f"model {planned.name} has other weights there than where the run was planned: copy them")
-    while len(_loaded) >= _MOST_LOADED:
-        _loaded.pop(next(iter(_loaded)))
     _loaded[planned.weights_hash] = found
     return found
+
+
+def _unload(needed: set[str]) -> None:
+    """Let go of the models that were used least lately, as long as there is too much of them."""
+    for key in [key for key in _loaded if key not in needed]:
+        if sum(_bytes(subject) for subject in _loaded.values()) > _MOST_LOADED:
+            del _loaded[key]
+
+
+def _bytes(subject: Subject) -> int:
+    return sum(p.numel() * p.element_size() for p in subject.network.parameters())

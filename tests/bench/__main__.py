@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from ingest.settings import ROOT
-from tests.bench import demo_shape, experiments, explorer, large_vocabulary, paper_scale
+from tests.bench import demo_shape, experiments, explorer, large_vocabulary, paper_scale, shares
 
 DOCS = ROOT / "docs"
 TARGETS = {"sketch": 1.3, "refined": 2.5, "profile": 2.5}
@@ -36,9 +36,10 @@ def main() -> None:
         "gpt2_small": lambda folder: paper_scale.run(folder, device=given.device),
         "profiles": lambda folder: large_vocabulary.run(folder, device=given.device),
         "experiments": lambda folder: experiments.run(folder, device=given.device, threads=given.threads),
+        "shares": lambda folder: shares.run(folder, say=say),
         "explorer": lambda folder: explorer.run(given.keep or folder, say=say),
     }
-    parser.add_argument("--part", choices=parts, help="only this one: studies, their profiles, or pages")
+    parser.add_argument("--part", choices=parts, help="only this one: studies, their profiles, workers, or pages")
     parser.add_argument("--keep", type=Path, help="folder in which the explorer's large warehouse stays")
     given = parser.parse_args()
     machine = _machine()
@@ -113,6 +114,17 @@ def table(found: dict[str, Any]) -> str:
             f"{sum(large['ratio'].values()):.2f} forward passes (target 0.5): {_ratios(large['ratio'])}; peak",
             f"{large['peak'] / 1024**3:.1f} GiB (target 8); {large['bytes_per_neuron']:,.0f} bytes of the warehouse "
             "per neuron (target 20,000).",
+        ]
+    if shared := found.get("shares"):
+        took, share, write = shared["seconds"], shared["share_s"], shared["write_s"]
+        lines += [
+            "",
+            f"The demo study on a local Ray, workers of one core: {took['1']:.0f} s with one, {took['2']:.0f} s with "
+            f"two, efficiency {100 * shared['efficiency']:.0f}% (target {100 * shares.EFFICIENCY:.0f}%). A share of a "
+            f"model takes {share['model']:.1f} s and {write['model']:.2f} s to write, one of a pair "
+            f"{share['pair']:.1f} s and {write['pair']:.2f} s. Simulated with {shares.WORKERS} workers of an H200 "
+            f"each, ten GPT2-smalls and 100 M tokens, the writer takes {100 * shared['driver_share']:.1f}% of the time "
+            f"(target {100 * shares.DRIVER:.0f}%).",
         ]
     if asked := found.get("experiments"):
         lines += ["", "| experiment on demo-1 | edited passes | ratio to forward | per pass |", "|---|---|---|---|"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ingest.raw.warehouse import RawWarehouse
@@ -41,7 +42,10 @@ def test_a_worker_and_then_the_driver_die(home: Path, tmp_path: Path) -> None:
     first = wait_for("two workers", lambda: workers_of(going) if len(workers_of(going)) > 1 else None)
     first[0].kill()
     wait_for("a finished share", lambda: n_shares(warehouse), going.is_running)
+    orphans = workers_of(going)
     assert going.kill().code == -9
+    psutil.wait_procs(orphans, timeout=20)
+    assert not any(each.is_running() for each in orphans)
     done = rows(warehouse, "select run, share, done_at from raw.shares")
     alone = forked("ingest", home / "study.toml", "--warehouse", warehouse, scratch=home / "printed")
     if set(rows(warehouse, "select status from raw.runs")["status"]) != {"finished"}:
@@ -78,6 +82,7 @@ def test_a_worker_that_lacks_something_says_so_with_its_host(
     order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(working, "_loaded", {})
+    monkeypatch.setattr(working, "_unpacked", {})
     monkeypatch.setattr("socket.gethostname", lambda: "node-7")
     plan = order.planned.plan
     gone = [model.model_copy(update={"path": str(tmp_path / model.name)}) for model in order.study.models]

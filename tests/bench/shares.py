@@ -1,0 +1,116 @@
+"""Shared runs: two workers against one on the demo study, and what the one writer would cost beside 64."""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ingest.measure.correlation import Shape, depth_tiles
+from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes.costs import Work, method_of, seconds
+from ingest.recipes.executors import for_workers, open_executor
+from ingest.recipes.measuring import Opened, measure, open_study
+from ingest.recipes.rates import H200
+from ingest.settings import ROOT
+from ingest.study import read_study
+from ingest.subject.locate import locate_all
+from tests.support.tables import rows
+
+EFFICIENCY, DRIVER = 0.85, 0.05
+# Ten seeds of GPT2-small on 100 M tokens: 45 pairs and ten models, a share each.
+SEEDS, SHAPE, BLOCK_WEIGHTS, TOKENS, WORKERS = 10, Shape(12, 3072), 85_054_464, 100_000_000, 64
+
+
+def run(folder: Path, *, say: Callable[[str], None]) -> dict[str, Any]:
+    """Ingest the demo study on a local Ray with one and with two workers of one core.
+
+    Returns:
+        Seconds of both, efficiency, the writer's seconds for a share of a model and of a pair, and its share of the
+        time in a simulation of 64 workers with H200s.
+    """
+    study = for_workers(read_study(ROOT / "ingest" / "studies" / "demo.toml"))
+    took: dict[str, float] = {}
+    writes: list[float] = []
+    for workers in (1, 2):
+        raw = _Timed(folder / f"{workers}.duckdb")
+        opened = open_study(study, locate_all(study), raw, say)
+        with open_executor("ray", workers, study) as executor:
+            _warm(opened, executor, folder / f"warm-{workers}.duckdb", say)
+            started = time.perf_counter()
+            measure(opened, raw, say, executor)
+            took[str(workers)] = time.perf_counter() - started
+        writes = raw.took
+    n_models = len(study.models)
+    # The first write opens the run, the last one closes it; in between there is one for each share.
+    of_models, of_pairs = writes[1 : 1 + n_models], writes[1 + n_models : -1]
+    per_model, per_pair = sum(of_models) / len(of_models), sum(of_pairs) / len(of_pairs)
+    computed = rows(folder / "2.duckdb", "select seconds from raw.shares order by share")["seconds"]
+    return {
+        "seconds": took,
+        "efficiency": took["1"] / (2 * took["2"]),
+        "share_s": {"model": float(computed[:n_models].mean()), "pair": float(computed[n_models:].mean())},  # type: ignore[arg-type]
+        "write_s": {"model": per_model, "pair": per_pair},
+        "driver_share": _simulated(per_model, per_pair),
+    }
+
+
+class _Timed(RawWarehouse):
+    """A warehouse that keeps the seconds of its writes."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.took: list[float] = []
+
+    def write(self, *args: Any, **named: Any) -> None:
+        started = time.perf_counter()
+        super().write(*args, **named)
+        self.took.append(time.perf_counter() - started)
+
+
+def _warm(opened: Opened, executor: Any, warehouse: Path, say: Callable[[str], None]) -> None:
+    """Let every worker import and load what it needs: a study of a few rows."""
+    assert opened.rows is not None
+    assert opened.study.corpus is not None
+    corpus = opened.study.corpus.model_copy(update={"tokens": 32 * opened.rows.ids.shape[1]})
+    small = opened.study.model_copy(update={"corpus": corpus})
+    raw = RawWarehouse(warehouse)
+    measure(open_study(small, locate_all(small), raw, say), raw, say, executor)
+
+
+def _simulated(per_model: float, per_pair: float) -> float:
+    """By how much the one writer lengthens a study of ten GPT2-smalls on 64 workers, as a share of its time.
+
+    What a write takes grows with the neurons, as measured on the demo's 2,048; what a share takes is the cost model's.
+    """
+    larger = SHAPE.n_units / 2_048
+    pairs = [(a, b) for a in range(SEEDS) for b in range(a + 1, SEEDS)]
+    forward = 2.0 * BLOCK_WEIGHTS + 2.0 * 512 * 768 * 12
+    none = Work(forward, (SHAPE,), (), (), TOKENS, 5, 2 * SHAPE.n_units, SHAPE.n_units, 0, 0, 0, ())
+    tiles = tuple(depth_tiles((0, 1), [SHAPE, SHAPE], None))
+    two = replace(
+        none, forward_flops=2 * forward, shapes=(SHAPE, SHAPE), pairs=((0, 1),), tiles=tiles, moments=0, profiled=0
+    )
+    study = read_study(ROOT / "ingest" / "studies" / "demo.toml")
+    model = sum(seconds(none, None, H200).values())
+    pair = sum(seconds(two, method_of(study.measure, "exact"), H200).values())
+    computed = [model] * SEEDS + [pair] * len(pairs)
+    written = [per_model * larger] * SEEDS + [per_pair * larger] * len(pairs)
+    return 1 - _makespan(computed, [0.0] * len(written)) / _makespan(computed, written)
+
+
+def _makespan(computed: Sequence[float], written: Sequence[float]) -> float:
+    """Seconds until all shares are written: computed in order by the workers, written in order by one."""
+    free = [0.0] * WORKERS
+    ready = []
+    for cost in computed:
+        start = heapq.heappop(free)
+        heapq.heappush(free, start + cost)
+        ready.append(start + cost)
+    now = 0.0
+    for at, cost in zip(ready, written, strict=True):
+        now = max(now, at) + cost
+    return now
