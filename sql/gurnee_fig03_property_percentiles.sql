@@ -49,10 +49,9 @@ unnested as (
         model,
         property,
         n_universal,
-        unnest(['M', 'F', 'E', 'D', 'C', 'B', 'A']) as letter,
-        generate_subscripts(lows, 1) as depth,
-        unnest(lows) as low,
-        unnest(highs) as high
+        unnest(range(1, array_length(lows) + 1)) as depth,
+        lows,
+        highs
     from letters
 ),
 
@@ -60,14 +59,14 @@ unnested as (
 boxes as (
     select
         model,
-        list_position(
+        array_position(
             ['sparsity', 'mean', 'skew', 'kurt', 'input_bias', 'in_out_sim', 'l2_penalty', 'vocab_kurt'], property
         ) as place,
         property,
-        letter,
+        ['M', 'F', 'E', 'D', 'C', 'B', 'A'][depth::integer] as letter,
         0.5 ** depth as tail,
-        low,
-        high,
+        lows[depth::integer] as low,
+        highs[depth::integer] as high,
         n_universal
     from unnested
     where depth <= greatest(2, floor(log2(n_universal)) - 3)

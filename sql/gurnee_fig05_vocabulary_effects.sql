@@ -63,9 +63,9 @@ bins as (
         histograms.layer,
         histograms.neuron,
         histograms.effect,
-        unnest(histograms.bin_edges[:-2]) as bin_low,
-        unnest(histograms.bin_edges[2:]) as bin_high,
-        unnest(histograms.bin_counts) as n_tokens,
+        histograms.bin_edges,
+        histograms.bin_counts,
+        unnest(range(1, array_length(histograms.bin_counts) + 1)) as bin,
         histograms.n_below,
         histograms.n_above,
         -- What is known of features is in cosines.
@@ -79,7 +79,25 @@ bins as (
             histograms.model = chosen.model
             and histograms.layer = chosen.layer
             and histograms.neuron = chosen.neuron
+),
+
+listed as (
+    select
+        model,
+        layer,
+        neuron,
+        effect,
+        bin_edges[bin::integer] as bin_low,
+        bin_edges[bin::integer + 1] as bin_high,
+        bin_counts[bin::integer] as n_tokens,
+        n_below,
+        n_above,
+        feature,
+        n_with,
+        mean_with,
+        mean_without
+    from bins
 )
 
-select * from bins
+select * from listed
 order by bin_low

@@ -51,9 +51,21 @@ unnested as (
         model,
         property,
         layer,
-        unnest([5, 10, 50, 90, 95]) as percentile,
-        unnest(points) as point
+        unnest(range(1, array_length(points) + 1)) as place,
+        points
     from quantiles
+),
+
+placed as (
+    select
+        model_family,
+        step,
+        model,
+        property,
+        layer,
+        [5, 10, 50, 90, 95][place::integer] as percentile,
+        points[place::integer] as point
+    from unnested
 ),
 
 over_seeds as (
@@ -67,7 +79,7 @@ over_seeds as (
         min(point) as low,
         max(point) as high,
         count(*)::integer as n_models
-    from unnested
+    from placed
     group by model_family, step, property, percentile, layer
 )
 

@@ -42,8 +42,12 @@ high_kurt as (
         and neurons.is_high
 ),
 
+tenths as (
+    select unnest(range(-70, 71)) as tenth
+),
+
 grid as (
-    select unnest(range(-70, 71)) / 10 as vocab_skew
+    select tenth / 10 as vocab_skew from tenths
 ),
 
 densities as (

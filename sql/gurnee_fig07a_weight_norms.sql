@@ -51,7 +51,10 @@ bins as (
         round((bin + 1) * width, 6) as bin_high,
         count(*)::integer as n_neurons,
         (count(*) filter (where is_universal))::integer as n_universal,
-        list(entropy_neuron order by entropy_neuron) filter (where entropy_neuron is not null) as entropy_neurons
+        case
+            when count(entropy_neuron) > 0
+                then list_sort(list(entropy_neuron) filter (where entropy_neuron is not null))
+        end as entropy_neurons
     from neurons
     group by model, width, bin
 )

@@ -48,10 +48,9 @@ unnested as (
         layer,
         is_universal,
         n_neurons,
-        unnest(['M', 'F', 'E', 'D', 'C', 'B', 'A', 'Z']) as letter,
-        generate_subscripts(lows, 1) as depth,
-        unnest(lows) as low,
-        unnest(highs) as high
+        unnest(range(1, array_length(lows) + 1)) as depth,
+        lows,
+        highs
     from letters
 ),
 
@@ -62,10 +61,10 @@ boxes as (
         property,
         layer,
         is_universal,
-        letter,
+        ['M', 'F', 'E', 'D', 'C', 'B', 'A', 'Z'][depth::integer] as letter,
         0.5 ** depth as tail,
-        low,
-        high,
+        lows[depth::integer] as low,
+        highs[depth::integer] as high,
         n_neurons
     from unnested
     where depth <= greatest(2, floor(log2(n_neurons)) - 3)

@@ -60,17 +60,24 @@ quantiles as (
     group by model, layer, property, neurons
 ),
 
+unnested as (
+    select
+        *,
+        unnest(range(1, array_length(points) + 1)) as place
+    from quantiles
+),
+
 listed as (
     select
         model,
         property,
         neurons,
         layer,
-        unnest([1, 5, 10, 15, 25, 50, 75, 85, 90, 95, 99]) as percentile,
-        unnest(points) as point,
+        [1, 5, 10, 15, 25, 50, 75, 85, 90, 95, 99][place::integer] as percentile,
+        points[place::integer] as point,
         mean,
         n_neurons
-    from quantiles
+    from unnested
 )
 
 select * from listed

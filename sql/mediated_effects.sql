@@ -32,4 +32,4 @@ mediation as (
 
 select * from mediation
 order by is_asked desc, mediated_share desc nulls last, model asc, layer asc, neuron asc
-limit $n::integer
+limit coalesce($n::integer, 2147483647)

@@ -26,8 +26,8 @@ placed as (
     select
         model,
         rank,
-        unnest(token_ids) as token_id,
-        generate_subscripts(token_ids, 1) as place
+        token_ids,
+        unnest(range(1, array_length(token_ids) + 1)) as place
     from examples
 ),
 
@@ -39,7 +39,7 @@ texts as (
     inner join tokens
         on
             placed.model = tokens.model
-            and placed.token_id = tokens.token_id
+            and placed.token_ids[placed.place::integer] = tokens.token_id
     group by placed.rank
 ),
 

@@ -20,7 +20,7 @@ listed as (
         n_universal,
         mean_reduction,
         layers,
-        neurons[:8] as strongest
+        array_slice(neurons, 1, 8) as strongest
     from clusters
 )
 

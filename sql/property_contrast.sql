@@ -5,7 +5,7 @@ with
 contrasts as (
     select
         *,
-        list_position(
+        array_position(
             ['skew', 'kurt', 'input_bias', 'l2_penalty', 'sparsity', 'vocab_kurt', 'in_out_sim', 'mean'], property
         ) as place
     from marts.property_contrasts
@@ -22,7 +22,7 @@ published as (
         n_universal,
         n_rest
     from contrasts
-    where place is not null
+    where place > 0
 )
 
 select * from published

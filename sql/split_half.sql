@@ -5,7 +5,7 @@ with
 compared as (
     select
         model,
-        list_position(['mean', 'var', 'skew', 'kurt', 'sparsity', 'excess_corr'], statistic) as place,
+        array_position(['mean', 'var', 'skew', 'kurt', 'sparsity', 'excess_corr'], statistic) as place,
         statistic,
         n_neurons,
         n_first,
