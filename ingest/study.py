@@ -252,6 +252,7 @@ class Study(_Section):
     name: str = Field(min_length=1)
     corpus: Corpus | None = None
     models: list[Model] = Field(min_length=1)
+    keep_downloads: bool = Field(default=True, description="false: what the run fetches from the hub goes after it")
     pairs: Pairs = Pairs()
     measure: Measure = Measure()
     device: Device = Device()

@@ -22,11 +22,13 @@ def write_study(
     *,
     name: str = "a-study",
     experiments: Sequence[Mapping[str, Any]] = (),
+    keep_downloads: bool | None = None,
     **sections: Any,
 ) -> Path:
     """Write a study of one thread (so that its bits do not depend on the machine's cores), and return its file."""
     parts: dict[str, Mapping[str, Any]] = {"device": {"threads": 1}, **sections}
     lines = [f"name = {_value(name)}"]
+    lines += [] if keep_downloads is None else [f"keep_downloads = {_value(keep_downloads)}"]
     for section, content in parts.items():
         lines += ["", f"[{section}]", *_keys(content)]
     for model in models:
