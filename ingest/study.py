@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ingest.errors import InputError
 from ingest.names import GROUPS, FeatureKind, Site
 from ingest.study_experiments import KINDS, Experiment
+from ingest.study_steps import PLACE, at_step, listed
 
 Precision = Literal["float32", "float16", "bfloat16"]
-_STEP = re.compile(r"\{step(?::0(\d+)d)?\}")
-
-
-def _at_step(text: str, step: int) -> str:
-    """The text with every {step} or {step:07d} replaced by the number."""
-    return _STEP.sub(lambda found: str(step).zfill(int(found[1] or 0)), text)
 
 
 def _as_float(value: object) -> object:
@@ -79,14 +73,19 @@ class Model(_Section):
     model_family: str | None = None
     seed: int | None = None
     step: int | None = None
-    steps: list[int] | None = Field(default=None, min_length=1)
+    steps: list[int] | None = Field(default=None, min_length=1, description="numbers, and ranges of them")
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _ranges_written_out(cls, steps: object) -> object:
+        return listed(steps)
 
     @model_validator(mode="after")
     def _one_kind_of_step(self) -> Model:
         if self.steps is not None:
             if self.step is not None:
                 raise ValueError("give step or steps, not both")
-            if not any(_STEP.search(text) for text in (self.path, self.revision or "")):
+            if not any(PLACE.search(text) for text in (self.path, self.revision or "")):
                 raise ValueError("steps needs {step} in path or revision, where each step's number goes")
         return self
 
@@ -97,8 +96,8 @@ class Model(_Section):
         return [
             Model(
                 name=f"{self.name}@{step}",
-                path=_at_step(self.path, step),
-                revision=self.revision and _at_step(self.revision, step),
+                path=at_step(self.path, step),
+                revision=self.revision and at_step(self.revision, step),
                 model_family=self.model_family,
                 seed=self.seed,
                 step=step,
@@ -253,6 +252,7 @@ class Study(_Section):
     name: str = Field(min_length=1)
     corpus: Corpus | None = None
     models: list[Model] = Field(min_length=1)
+    keep_downloads: bool = Field(default=True, description="false: what the run fetches from the hub goes after it")
     pairs: Pairs = Pairs()
     measure: Measure = Measure()
     device: Device = Device()
@@ -262,15 +262,18 @@ class Study(_Section):
     @model_validator(mode="after")
     def _names_are_unique(self) -> Study:
         names = [m.name for m in self.checkpoints()]
+        known: set[str] = set()
         for name in names:
-            if names.count(name) > 1:
+            if name in known:
                 raise ValueError(f"model name {name!r} stands twice: every model needs a name of its own")
+            known.add(name)
         rule = self.pairs.rule
         asked = [rule.removeprefix("reference:")] if isinstance(rule, str) and ":" in rule else []
         asked += [name for pair in rule for name in pair] if isinstance(rule, list) else []
         for name in asked:
-            if name not in names:
-                raise ValueError(f"[pairs] rule names {name!r}, which is none of the study's models")
+            if name not in known:
+                steps = next((f": write a step of it, {n}" for n in names if n.startswith(f"{name}@")), "")
+                raise ValueError(f"[pairs] rule names {name!r}, which is none of the study's models{steps}")
         return self
 
     @model_validator(mode="after")

@@ -17,7 +17,7 @@ from ingest.recipes.costs import Work, choose_method, seconds
 from ingest.recipes.memory import Share, limit, passes_needed, share_memory, tile_bytes
 from ingest.recipes.planning import batch_rows, device_of, model_pairs, threads_of
 from ingest.recipes.rates import H200, H200_HALF_FORWARD, Rates, forward_rate, measured_rates
-from ingest.recipes.shapes import ModelShape, populations_of, shape_from_config, simulated_populations, work_of
+from ingest.recipes.shapes import ModelShape, populations_of, shapes_from_configs, simulated_populations, work_of
 from ingest.runs.plan import Method
 from ingest.study import Study
 from ingest.subject.locate import config_folder, context_of, read_config
@@ -74,9 +74,10 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     """
     if study.corpus is None or study.corpus.tokens is None:
         raise InputError("the plan needs [corpus] tokens: write how many are to be read")
-    folders = [config_folder(model, study.folder) for model in study.checkpoints()]
-    models = [shape_from_config(m, folder) for m, folder in zip(study.checkpoints(), folders, strict=True)]
-    lengths = [context_of(read_config(m.name, f)) for m, f in zip(study.checkpoints(), folders, strict=True)]
+    checkpoints = study.checkpoints()
+    folders = [config_folder(model, study.folder) for model in checkpoints]
+    models = shapes_from_configs(checkpoints, folders)
+    lengths = [context_of(read_config(m.name, f)) for m, f in zip(checkpoints, folders, strict=True)]
     context = study.corpus.context or min([*(n for n in lengths if n is not None), _DEFAULT_CONTEXT])
     device = "cuda" if machine == "h200" else device_of(study)
     pairs = model_pairs(study, [m.identity for m in models], say)

@@ -10,8 +10,13 @@ from pathlib import Path
 from app.lists import read_list
 from ingest.corpus.syntax import open_parser
 from ingest.raw.warehouse import RawWarehouse
+from ingest.settings import state_folder
 from ingest.study import Study
+from ingest.subject.downloads import Downloads
 from ingest.subject.locate import locate_all
+
+# Beside the states of runs: what was fetched for runs that are not finished.
+_NOTES = "downloads.jsonl"
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ def ingest(
         open_parser(study.corpus.syntax, study.folder)  # refused before any model is fetched
     for name in filter(None, (getattr(experiment, "named_list", None) for experiment in study.experiments)):
         read_list(warehouse, name)
-    folders = locate_all(study)
+    downloads = None if study.keep_downloads else Downloads(study, state_folder(warehouse) / _NOTES)
+    folders = locate_all(study, downloads.note if downloads is not None else None)
     # Only now torch: what can be refused without it was refused at once.
     from ingest.recipes.experiment_jobs import check_experiments
     from ingest.recipes.experimenting import run_experiments
@@ -72,5 +78,7 @@ def ingest(
         run, was_finished = measure(opened, raw, say, executor)
         were_simulated = simulate(opened, raw, say, executor)
     experiments = run_experiments(opened, run, raw, say)
+    if downloads is not None:
+        downloads.delete(folders, say)
     nothing_new = was_finished and all(were_simulated) and experiments.n == experiments.n_finished_before
     return Outcome(run, nothing_new, experiments.n)

@@ -79,6 +79,9 @@ def with_small_tiles(work: Work, room: int) -> Work:
     for tile in work.tiles:
         whole = (_WORKING + 2) * tile_bytes(tile, work.shapes, halves=False)
         pieces = min(tile.last - tile.first, max(1, -(-whole // max(room, 1))))
+        if pieces == 1:
+            tiles.append(tile)
+            continue
         layers = -(-(tile.last - tile.first) // pieces)
         firsts = range(tile.first, tile.last, layers)
         tiles += [replace(tile, first=first, last=min(first + layers, tile.last)) for first in firsts]
@@ -116,7 +119,9 @@ def share_memory(study: Study, work: Work, method: Method | None, *, batch_token
     standing = work.profile_bytes
     if method is not None and method.name == "exact":
         others = standing_bytes(replace(work, tiles=()), method, batch_tokens=batch_tokens)
-        work = with_small_tiles(work, room - standing - others)
+        left = room - standing - others
+        # Where the rest does not fit, no cut would help.
+        work = with_small_tiles(work, left) if left >= 0 else replace(work, tiles=())
     if method is not None:
         standing += standing_bytes(work, method, batch_tokens=batch_tokens)
     left = room - standing

@@ -16,27 +16,34 @@ def chosen_pairs(rule: str | list[list[str]], models: list[Identity]) -> tuple[t
             `training` (both of these), `reference:NAME` (that model with every other), or the pairs by name.
         models: of the study, with unique names.
     """
-    everyone = list(combinations(range(len(models)), 2))
     if isinstance(rule, list):
         index = {model.name: i for i, model in enumerate(models)}
         asked = {(min(index[a], index[b]), max(index[a], index[b])) for a, b in rule}
         return tuple(sorted(asked))
-    seeds = tuple((a, b) for a, b in everyone if relation(models[a], models[b]) == "seed")
     if rule == "seeds":
-        return seeds
+        return _seeds(models)
     if rule == "consecutive":
         return _consecutive(models)
     if rule == "training":
-        return tuple(sorted({*seeds, *_consecutive(models)}))
+        return tuple(sorted({*_seeds(models), *_consecutive(models)}))
     if rule == "all":
-        return tuple(everyone)
-    reference = rule.removeprefix("reference:")
-    return tuple((a, b) for a, b in everyone if reference in (models[a].name, models[b].name))
+        return tuple(combinations(range(len(models)), 2))
+    reference = [model.name for model in models].index(rule.removeprefix("reference:"))
+    return tuple((min(i, reference), max(i, reference)) for i in range(len(models)) if i != reference)
 
 
 def both_directions(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Every pair as (model, partner) both ways round, in ascending order."""
     return sorted({ordered for a, b in pairs for ordered in ((a, b), (b, a))})
+
+
+def _seeds(models: list[Identity]) -> tuple[tuple[int, int], ...]:
+    # Only models of one family and step can be: of many checkpoints few pairs are looked at.
+    alike: dict[tuple[str, int | None], list[int]] = {}
+    for i, model in enumerate(models):
+        alike.setdefault((model.model_family, model.step), []).append(i)
+    among = (pair for members in alike.values() for pair in combinations(members, 2))
+    return tuple(sorted((a, b) for a, b in among if relation(models[a], models[b]) == "seed"))
 
 
 def _consecutive(models: list[Identity]) -> tuple[tuple[int, int], ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from ingest.recipes.costs import Work
 from ingest.recipes.profiling import bytes_per_neuron
 from ingest.runs.plan import PlannedPopulation
 from ingest.study import Measure, Model, Study
+from ingest.subject.locate import read_config
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,24 @@ class ModelShape:
     def forward_flops(self, context: int) -> float:
         """FLOPs of a forward pass per token: two per weight of the blocks, and attention over half a row."""
         return 2.0 * self.block_weights + 2.0 * context * self.d_model * self.n_layers
+
+
+def shapes_from_configs(models: list[Model], folders: list[Path]) -> list[ModelShape]:
+    """Shapes of models whose weights need not be there; what many checkpoints share is looked at once.
+
+    Raises:
+        InputError: if a config.json describes no causal language model with MLPs.
+    """
+    known: dict[str, ModelShape] = {}
+    shapes = []
+    for model, folder in zip(models, folders, strict=True):
+        config = json.dumps(read_config(model.name, folder), sort_keys=True)
+        if config not in known:
+            known[config] = shape_from_config(model.model_copy(update={"model_family": None}), folder)
+        shape = known[config]
+        family = model.model_family or shape.identity.model_family
+        shapes.append(replace(shape, identity=Identity(model.name, family, model.seed, model.step)))
+    return shapes
 
 
 def shape_from_config(model: Model, folder: Path) -> ModelShape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,20 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 
 
-def locate_all(study: Study) -> list[Path]:
+def locate_all(study: Study, note: Callable[[Model], None] | None = None) -> list[Path]:
     """The local folder of every model of a study.
+
+    Args:
+        study: checked study.
+        note: called with each model before it is fetched.
 
     Raises:
         InputError: if one is missing or damaged, or cannot read rows as long as the corpus has.
     """
     folders = []
     for model in study.checkpoints():
+        if note is not None:
+            note(model)
         folders.append(locate(model, study.folder))
         longest = context_of(read_config(model.name, folders[-1]))
         wanted = study.corpus.context if study.corpus is not None else None
@@ -52,12 +58,23 @@ def locate(model: Model, folder: Path) -> Path:
             raise InputError(f"model {model.name}: revision is for hub ids, {model.path} is a folder: leave it out")
         _check_files(model.name, local)
         return local
-    # A first part that is a folder here was meant as one: nobody waits for the hub over a typing error.
-    if not _HUB_ID.fullmatch(model.path) or local.parent.is_dir():
+    if not is_on_hub(model, folder):
         raise InputError(f"model {model.name}: there is no folder {local}: correct its path")
     fetched = _fetch(model, local)
     _check_files(model.name, fetched)
     return fetched
+
+
+def is_on_hub(model: Model, folder: Path) -> bool:
+    """Whether a model's path is a hub id; relative paths start from the folder."""
+    local = folder / Path(model.path).expanduser()
+    # A first part that is a folder here was meant as one: nobody waits for the hub over a typing error.
+    return bool(_HUB_ID.fullmatch(model.path)) and not local.is_dir() and not local.parent.is_dir()
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether a folder has a model's weights, or their index."""
+    return any((folder / weights).is_file() for weights in _WEIGHTS)
 
 
 def at_hand(model: Model, folders: Sequence[Path]) -> Path | None:
@@ -105,7 +122,7 @@ def _fetch(model: Model, local: Path, only: list[str] | None = None) -> Path:
     hub_logging.set_verbosity_error()
     try:
         fetched = Path(snapshot_download(model.path, revision=model.revision, allow_patterns=only or _HUB_FILES))
-        if only is None and not any((fetched / name).exists() for name in _WEIGHTS):
+        if only is None and not has_weights(fetched):
             fetched = Path(
                 snapshot_download(model.path, revision=model.revision, allow_patterns=[*_HUB_FILES, "pytorch_model*"])
             )
@@ -146,7 +163,7 @@ def context_of(config: dict[str, Any]) -> int | None:
 def _check_files(name: str, folder: Path) -> None:
     """Refuse a folder without weights, or with cut ones."""
     read_config(name, folder)
-    if not any((folder / weights).is_file() for weights in _WEIGHTS):
+    if not has_weights(folder):
         raise InputError(f"model {name}: {folder} has no weights ({' or '.join(_WEIGHTS[::2])}): copy them there")
     index = folder / "model.safetensors.index.json"
     for shard in _shards(name, index) if index.is_file() else ():

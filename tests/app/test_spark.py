@@ -52,7 +52,7 @@ def untranslated(sql: str) -> list[str]:
     return [*unknown, *_odd_here(sqlglot.parse_one(sql, read="duckdb")), *_odd_there(translated)]
 
 
-def _odd_here(query: exp.Expression) -> Iterator[str]:
+def _odd_here(query: exp.Expr) -> Iterator[str]:
     """Forms of DuckDB that are translated to something else without a word."""
     if any(found.find(exp.Order) for found in query.find_all(exp.ArrayAgg)):
         yield "list(... order by ...) loses its order: write list_sort(list(...))"

@@ -10,11 +10,12 @@ import pytest
 from transformers import GPT2Config
 
 from ingest.measure.correlation import Shape, depth_tiles
+from ingest.recipes import shapes
 from ingest.recipes.costs import Work, choose_method, method_of, seconds
 from ingest.recipes.estimate import estimate
 from ingest.recipes.profiling import bytes_per_neuron
 from ingest.recipes.rates import H200, typical_profile
-from ingest.recipes.shapes import shape_from_config
+from ingest.recipes.shapes import shape_from_config, shapes_from_configs
 from ingest.study import Measure, Model, read_study
 from tests.support.commands import forked, one_line_of_refusal
 from tests.support.studies import entry, write_study
@@ -57,6 +58,27 @@ def test_the_shape_of_gpt2_small_is_read_from_its_config(study: Path) -> None:
     assert (shape.n_layers, shape.d_model, shape.d_mlp) == (12, 768, 3072)
     assert shape.weights == 124_439_808  # the published number of parameters
     assert shape.block_weights == 12 * 7_087_872
+
+
+def test_a_config_that_checkpoints_share_is_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for folder, width in (("a", 32), ("b", 32), ("c", 64)):
+        GPT2Config(n_embd=width, n_layer=1, n_head=2).save_pretrained(tmp_path / folder)
+    models = [
+        Model(name="a", path="a", model_family="mine", seed=1, step=10),
+        Model(name="b", path="b"),
+        Model(name="c", path="c"),
+    ]
+    folders = [tmp_path / model.path for model in models]
+    alone = [shape_from_config(model, folder) for model, folder in zip(models, folders, strict=True)]
+    looked: list[Path] = []
+
+    def counted(model: Model, folder: Path) -> shapes.ModelShape:
+        looked.append(folder)
+        return shape_from_config(model, folder)
+
+    monkeypatch.setattr(shapes, "shape_from_config", counted)
+    assert shapes_from_configs(models, folders) == alone
+    assert looked == [tmp_path / "a", tmp_path / "c"]
 
 
 def test_products_are_counted_from_shapes() -> None:

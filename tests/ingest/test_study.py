@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,52 @@ def test_steps_become_models_of_their_own(tmp_path: Path) -> None:
     first, second = read_study(write_study(tmp_path / "s.toml", [many])).checkpoints()
     assert (first.name, first.path, first.revision, first.step) == ("m@10", "runs/step-0000010", "at-10", 10)
     assert (second.name, second.path, second.seed, second.steps) == ("m@200", "runs/step-0000200", 3, None)
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ({"from": 0, "to": 6, "every": 3}, [0, 3, 6]),
+        ({"from": 5, "to": 5, "every": 1}, [5]),
+        ([0, 1, {"from": 10, "to": 30, "every": 10}, 512], [0, 1, 10, 20, 30, 512]),
+    ],
+)
+def test_steps_may_be_ranges(tmp_path: Path, steps: object, expected: list[int]) -> None:
+    models = read_study(write_study(tmp_path / "s.toml", [entry("m", "at-{step}", steps=steps)])).checkpoints()
+    assert [model.step for model in models] == expected
+    assert [model.path for model in models] == [f"at-{step}" for step in expected]
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("seeds", {"a@10 b@10", "a@20 b@20", "a@30 b@30"}),
+        ("consecutive", {"a@10 a@20", "a@20 a@30", "b@10 b@20", "b@20 b@30"}),
+        ("reference:b@30", {"a@10 b@30", "a@20 b@30", "a@30 b@30", "b@10 b@30", "b@20 b@30"}),
+        ([["b@10", "a@30"]], {"a@30 b@10"}),
+    ],
+)
+def test_rules_of_pairs_among_lists_of_steps(tmp_path: Path, rule: str | list[list[str]], expected: set[str]) -> None:
+    steps = {"from": 10, "to": 30, "every": 10}
+    seeds = [entry(name, name + "-{step}", seed=seed, steps=steps) for seed, name in enumerate("ab")]
+    study = read_study(write_study(tmp_path / "s.toml", seeds, pairs={"rule": rule}))
+    models = [Identity(m.name, "family", m.seed, m.step) for m in study.checkpoints()]
+    found = chosen_pairs(study.pairs.rule, models)
+    assert {f"{models[a].name} {models[b].name}" for a, b in found} == expected
+    assert len(chosen_pairs("all", models)) == 15
+    both = {*chosen_pairs("seeds", models), *chosen_pairs("consecutive", models)}
+    assert chosen_pairs("training", models) == tuple(sorted(both))
+
+
+def test_ten_seeds_of_many_steps_are_checked_and_paired_at_once(tmp_path: Path) -> None:
+    steps = [0, *(2**k for k in range(10)), {"from": 1000, "to": 143_000, "every": 1000}]
+    seeds = [entry(f"s{seed}", "at-{step}", seed=seed, steps=steps) for seed in range(10)]
+    file = write_study(tmp_path / "s.toml", seeds)
+    started = time.process_time()
+    models = [Identity(m.name, "family", m.seed, m.step) for m in read_study(file).checkpoints()]
+    assert len(models) == 1540
+    assert [len(chosen_pairs(rule, models)) for rule in ("seeds", "consecutive", "training")] == [6930, 1530, 8460]
+    assert time.process_time() - started < 5
 
 
 def test_defaults_are_those_of_the_contract(tmp_path: Path) -> None:

@@ -22,11 +22,13 @@ def write_study(
     *,
     name: str = "a-study",
     experiments: Sequence[Mapping[str, Any]] = (),
+    keep_downloads: bool | None = None,
     **sections: Any,
 ) -> Path:
     """Write a study of one thread (so that its bits do not depend on the machine's cores), and return its file."""
     parts: dict[str, Mapping[str, Any]] = {"device": {"threads": 1}, **sections}
     lines = [f"name = {_value(name)}"]
+    lines += [] if keep_downloads is None else [f"keep_downloads = {_value(keep_downloads)}"]
     for section, content in parts.items():
         lines += ["", f"[{section}]", *_keys(content)]
     for model in models:
@@ -45,4 +47,6 @@ def _keys(content: Mapping[str, Any]) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, Mapping):
         return "{ " + ", ".join(_keys(value)) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_value(each) for each in value) + "]"
     return json.dumps(value, ensure_ascii=False)
