@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,20 @@ def n_shares(warehouse: Path) -> int | None:
         return None
 
 
+def below(process: psutil.Process, word: str) -> list[psutil.Process]:
+    """Processes that a process started, and those started, whose command has a word; some may end meanwhile."""
+    found = []
+    for each in process.children(recursive=True):
+        with suppress(psutil.Error):
+            if word in " ".join(each.cmdline()):
+                found.append(each)
+    return found
+
+
 def workers_of(process: Forked) -> list[psutil.Process]:
-    """Processes that compute shares: below the command, and busy with Python."""
+    """Processes of a command that compute shares."""
     assert process.process.pid is not None
-    below = psutil.Process(process.process.pid).children(recursive=True)
-    return [each for each in below if "spawn_main" in " ".join(each.cmdline())]
+    return below(psutil.Process(process.process.pid), "spawn_main")
 
 
 def assert_same_rows(warehouse: Path, home: Path) -> None:

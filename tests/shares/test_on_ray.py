@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.shares.sharing import assert_same_rows, begin, home_with, n_shares, shared
+from tests.shares.sharing import assert_same_rows, begin, below, home_with, n_shares, shared
 from tests.support.commands import one_line_of_refusal, wait_for
 
 ray: Any = pytest.importorskip("ray")
@@ -30,54 +31,62 @@ def test_a_local_ray_gives_the_rows_of_one_process(home: Path, tmp_path: Path, w
     assert ended.code == 0, ended.err
     assert f"computed by {workers} workers" in ended.out
     assert_same_rows(tmp_path / "neurons.duckdb", home)
-    assert not _of_ray("raylet")
+    assert not _orphans()
 
 
-def _of_ray(word: str) -> list[psutil.Process]:
-    """Processes of this user whose command names something of Ray."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        command = " ".join(process.info["cmdline"] or [])
-        if word in command and "ray" in command and process.pid != psutil.Process().pid:
-            found.append(process)
-    return found
+def _orphans() -> list[psutil.Process]:
+    """Nodes of Ray whose driver is gone."""
+    every = psutil.process_iter(["cmdline", "ppid"])
+    return [p for p in every if p.info["ppid"] == 1 and "raylet" in " ".join(p.info["cmdline"] or [])]
+
+
+def _computing() -> list[psutil.Process]:
+    """Workers of this process's cluster that compute a share."""
+    return below(psutil.Process(), "ray::compute")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
-    """Two nodes of one CPU each on this machine, and a door for drivers."""
+def cluster() -> Iterator[tuple[Any, str]]:
+    """Two nodes of one CPU each on this machine, and the address for drivers."""
     from ray.cluster_utils import Cluster
 
+    port = _free_port()
     made = Cluster(
         initialize_head=True,
-        head_node_args={"num_cpus": 1, "ray_client_server_port": 20_001, "include_dashboard": False},
+        head_node_args={"num_cpus": 1, "ray_client_server_port": port, "include_dashboard": False},
     )
     made.add_node(num_cpus=1)
-    yield made
+    yield made, f"ray://127.0.0.1:{port}"
     made.shutdown()
 
 
-def _dies_twice(home: Path, warehouse: Path, cluster: Any) -> None:
+def _dies_twice(home: Path, warehouse: Path, cluster: tuple[Any, str]) -> None:
     """A worker and then a node die while a study goes on; it ends by itself with the same rows."""
-    going = begin(home, warehouse, "ray://127.0.0.1:20001")
-    busy = wait_for("a worker", lambda: _of_ray("ray::compute"), going.is_running)
+    going = begin(home, warehouse, cluster[1])
+    busy = wait_for("a worker", _computing, going.is_running)
     busy[0].kill()
     wait_for("a finished share", lambda: n_shares(warehouse), going.is_running)
-    cluster.remove_node(next(iter(cluster.worker_nodes)), allow_graceful=False)
+    cluster[0].remove_node(next(iter(cluster[0].worker_nodes)), allow_graceful=False)
     ended = going.end()
     assert ended.code == 0, ended.err
     assert_same_rows(warehouse, home)
 
 
-def test_a_worker_and_a_node_die(home: Path, tmp_path: Path, cluster: Any) -> None:
+def test_a_worker_and_a_node_die(home: Path, tmp_path: Path, cluster: tuple[Any, str]) -> None:
     _dies_twice(home, tmp_path / "neurons.duckdb", cluster)
 
 
 @pytest.mark.slow
-def test_a_worker_and_a_node_die_ten_times(home: Path, tmp_path: Path, cluster: Any) -> None:
+def test_a_worker_and_a_node_die_ten_times(home: Path, tmp_path: Path, cluster: tuple[Any, str]) -> None:
     for turn in range(10):
         _dies_twice(home, tmp_path / f"{turn}.duckdb", cluster)
-        cluster.add_node(num_cpus=1)
+        cluster[0].add_node(num_cpus=1)
 
 
 def test_no_ray_at_an_address_is_one_line(home: Path, tmp_path: Path) -> None:
