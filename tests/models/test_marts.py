@@ -158,7 +158,7 @@ def test_unfinished_runs_appear_in_runs_only(con: duckdb.DuckDBPyConnection) -> 
     going = rows["unfinished"]
     assert (going["status"], going["parts_done"], going["n_parts"], going["n_passes"]) == ("running", 1, N_PARTS, 1)
     speaking = {"first", "second", "steps", "training", "weights", "ablation", "layers", "lens", "pairs", "probe"}
-    speaking |= {"entropy", "attention", "other heads"}
+    speaking |= {"entropy", "attention", "other heads", "simulated-finished"}
     assert {run for run, row in rows.items() if row["is_speaking"] and row["kind"] != "import"} == speaking
     marts = "select distinct table_name from duckdb_columns() where schema_name = 'marts' and column_name = 'run'"
     for table in (row["table_name"] for row in records(con, marts)):
