@@ -17,29 +17,22 @@ models as (
 -- Universal neurons alone are not the layer.
 neurons as (
     select
-        model,
-        layer,
-        neuron,
-        vocab_skew,
-        vocab_kurt > coalesce($at_least::double, 10) as is_high
-    from marts.neurons
-    where vocab_kurt is not null
-    qualify not coalesce(bool_and(is_universal) over (partition by model, layer), false)
-),
-
-high_kurt as (
-    select
         models.model_family,
         models.step,
         neurons.model,
         neurons.layer,
         neurons.neuron,
-        neurons.vocab_skew
-    from neurons
+        neurons.vocab_skew,
+        neurons.vocab_kurt
+    from marts.neurons
     inner join models on neurons.model = models.model
-    where
-        neurons.layer >= models.n_layers - 4
-        and neurons.is_high
+    where neurons.vocab_kurt is not null and neurons.layer >= models.n_layers - 4
+    qualify not coalesce(bool_and(neurons.is_universal) over (partition by neurons.model, neurons.layer), false)
+),
+
+high_kurt as (
+    select * from neurons
+    where vocab_kurt > coalesce($at_least::double, 10)
 ),
 
 tenths as (

@@ -21,7 +21,7 @@ from ingest.recipes.experiment_jobs import jobs_of
 from ingest.recipes.experiment_plans import Job
 from ingest.recipes.measuring import Opened
 from ingest.recipes.opening import corpus_row, now, of_run
-from ingest.recipes.running import peak_memory
+from ingest.recipes.running import above_the_bar, finish, peak_memory
 from ingest.runs.state import StateFolder
 from ingest.settings import state_folder
 from ingest.study import Study
@@ -72,10 +72,6 @@ def _run(job: Job, opened: Opened, raw: RawWarehouse, say: Say) -> bool:
         done = raw.read("select part from raw.parts where run = ?", [run])["part"].to_list()
         names = " and ".join(s.identity.name for s in job.subjects)
 
-        def say_above_the_bar(line: str) -> None:
-            with tqdm.external_write_mode():
-                say(line)
-
         parts = _parts(job, rows)
         first = sum(len(numbers) for k, (_, numbers) in enumerate(parts) if k in done)
         context, total = job.plan.context, len(job.numbers)
@@ -92,13 +88,12 @@ def _run(job: Job, opened: Opened, raw: RawWarehouse, say: Say) -> bool:
                 _refuse_not_finite(names, frames)
                 entry = {"pass": 0, "part": part, "doc_group": group, "n_rows": len(numbers), "done_at": now()}
                 frames.append((PARTS.name, pl.DataFrame([entry])))
-                raw.write([(name, of_run(run, frame)) for name, frame in frames], wait=say_above_the_bar)
-        finish = "update raw.runs set status = 'finished', finished_at = ?, peak_memory = ? where run = ?"
+                raw.write([(name, of_run(run, frame)) for name, frame in frames], wait=above_the_bar(say))
         closing: Frames = []
         if isinstance(work, ClosingWork):
             closing = work.closing(raw.read(f"select * from {SCHEMA}.{work.reads} where run = ?", [run]))
         frames = [(name, of_run(run, frame)) for name, frame in closing]
-        raw.write(frames, after=lambda: [(finish, [now(), peak_memory(job.plan.device), run])], wait=say)
+        raw.write(frames, after=lambda: [finish(run, peak_memory(job.plan.device), (0, 0))], wait=say)
     return False
 
 

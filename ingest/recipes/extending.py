@@ -14,7 +14,8 @@ from ingest.raw.warehouse import RawWarehouse
 from ingest.runs.plan import Plan, groups_hash, parts
 from ingest.runs.state import StateFile, StateFolder
 from ingest.settings import state_folder
-from ingest.tables import MOMENTS, PARTS, SCHEMA
+from ingest.tables import MODELS, MOMENTS, PAIRS, PARTS, PROFILES, SCHEMA
+from ingest.tables.columns import MODEL
 
 Statement = tuple[str, list[Any]]
 
@@ -124,28 +125,49 @@ def _with_more_models(plan: Plan, run: str, before: dict[str, Any]) -> Plan | No
 
 
 def inherited_rows(plan: Plan, n_parts: int) -> list[Statement]:
-    """Statements that copy what a run takes over from its parent: the ledger and moments of its parts and models."""
+    """Statements that copy what a run with more tokens takes over from its parent: the ledger and moments of its parts.
+
+    A run with more models copies nothing of them, see `taken_over`.
+    """
+    if not n_parts:
+        return []
     copy = (
-        f"insert into {SCHEMA}.{{}} by name select * replace (? as run{{}}) from {SCHEMA}.{{}} where run = ? and {{}}"
+        f"insert into {SCHEMA}.{{}} by name select * replace (? as run{{}}) from {SCHEMA}.{{}} "
+        "where run = ? and part < ?"
+    )
+    whose: list[Any] = [plan.run, plan.parent, n_parts]
+    state = ", null as state_file, null as state_hash"
+    return [
+        (copy.format(PARTS.name, state, PARTS.name), whose),
+        (copy.format(MOMENTS.name, "", MOMENTS.name), whose),
+    ]
+
+
+def taken_over(plan: Plan) -> list[Statement]:
+    """Statements that say of a run's models and pairs which earlier run has their rows, if it only extends that one."""
+    if not plan.inherited:
+        return []
+    mark = (
+        f"update {SCHEMA}.{{0}} as own set taken_from = coalesce(known.taken_from, known.run) "
+        f"from {SCHEMA}.{{0}} as known where own.run = ? and known.run = ? and known.model = own.model{{1}}"
     )
     whose: list[Any] = [plan.run, plan.parent]
-    if n_parts:
-        state = ", null as state_file, null as state_hash"
-        return [
-            (copy.format(PARTS.name, state, PARTS.name, f"part < {n_parts}"), whose),
-            (copy.format(MOMENTS.name, "", MOMENTS.name, f"part < {n_parts}"), whose),
-        ]
-    if plan.inherited:
-        return [(copy.format(MOMENTS.name, "", MOMENTS.name, "true"), whose)]
-    return []
+    of_pair = " and known.other_model = own.other_model"
+    return [(mark.format(MODELS.name, ""), whose), (mark.format(PAIRS.name, of_pair), whose)]
 
 
-def inherited_closing(plan: Plan, table: str) -> Statement:
-    """The statement that copies a table's rows of the parent's models and pairs to a run with more models."""
-    return (
-        f"insert into {SCHEMA}.{table} by name select * replace (? as run) from {SCHEMA}.{table} where run = ?",
-        [plan.run, plan.parent],
-    )
+def inherited_closing(plan: Plan) -> list[Statement]:
+    """Statements that copy what the text gave to the parent of a run with more models: features, rows of examples."""
+    if not plan.inherited:
+        return []
+    of_text = [table.name for table in PROFILES if MODEL not in table.columns]
+    return [
+        (
+            f"insert into {SCHEMA}.{table} by name select * replace (? as run) from {SCHEMA}.{table} where run = ?",
+            [plan.run, plan.parent],
+        )
+        for table in of_text
+    ]
 
 
 def is_one_round(groups: list[int]) -> bool:

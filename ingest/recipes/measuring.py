@@ -14,7 +14,7 @@ from ingest.corpus.store import TokenRows, store_corpus
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.raw.warehouse import RawWarehouse
-from ingest.recipes.extending import find_extension, finished_run, inherited_rows
+from ingest.recipes.extending import find_extension, finished_run, inherited_rows, taken_over
 from ingest.recipes.opening import opening_rows
 from ingest.recipes.planning import Planned, plan_run, threads_of
 from ingest.recipes.profiling import Profiling
@@ -122,6 +122,7 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say, executor
         say(f"going on from run {extension.plan.parent}: only what is new is computed")
     plan = planned.plan
     profiling = None
+    # Workers make their own; here it is what refuses bad features before anything is written.
     if rows is not None and plan.features is not None:
         profiling = Profiling(study, vocabulary, rows, n_rows=plan.profile_rows)
     state = StateFolder(state_folder(raw.path) / plan.run)
@@ -131,7 +132,8 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say, executor
             return plan.run, True
         if not len(stored):
             copied = inherited_rows(plan, extension.n_parts) if extension is not None else ()
-            raw.write(opening_rows(study, planned, subjects, vocabulary, rows), before=copied)
+            opening = opening_rows(study, planned, subjects, vocabulary, rows)
+            raw.write(opening, before=copied, after=lambda: taken_over(plan))
         if rows is not None:
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")

@@ -12,9 +12,8 @@ from multiprocessing.connection import wait
 from multiprocessing.queues import Queue
 
 from ingest.errors import RunFailed
+from ingest.recipes.sharing import MOST_DEATHS
 from ingest.recipes.working import Delivered, Order, Refused, compute
-
-MOST_DEATHS = 10
 
 
 class Devices:

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from ingest.errors import InputError, RunFailed, first_line
+from ingest.recipes.sharing import MOST_DEATHS
 from ingest.recipes.working import Delivered, Order, Refused, compute, packed
 
-MOST_DEATHS = 10
 LOCAL = "ray"
 
 

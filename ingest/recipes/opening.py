@@ -86,7 +86,7 @@ def _opening_of_models(
         opening.append((PAIRS.name, _pair_rows(plan, subjects)))
         opening.append((SITES.name, _site_rows(plan)))
     for table in FROM_WEIGHTS:
-        if frames := [s.frames[table.name] for s in subjects if table.name in s.frames]:
+        if frames := [s.frames[table.name] for s in subjects[plan.inherited :] if table.name in s.frames]:
             opening.append((table.name, pl.concat(frames)))
     opening.append((TOKENS.name, _token_rows(vocabulary, rows)))
     return opening

@@ -24,7 +24,7 @@ from ingest.recipes.profiling import Profiling
 from ingest.recipes.subjects import Subject
 from ingest.runs.shares import whole
 from ingest.runs.state import StateFolder
-from ingest.tables import PARTS, PROFILES, SELECTIONS
+from ingest.tables import PARTS
 
 # State is saved when the work since the last time took this many times as long as saving does.
 _SAVE_AFTER = 20.0
@@ -83,10 +83,6 @@ class Run:
         return Begun() if extension is None else Begun(done=extension.n_parts, parent=extension.state)
 
     def _run_parts(self, begun: Begun) -> None:
-        def say_above_the_bar(line: str) -> None:
-            with tqdm.external_write_mode():
-                self._say(line)
-
         run = self._plan.run
         pending: list[tuple[str, pl.DataFrame]] = []
         ledger: list[dict[str, object]] = []
@@ -107,7 +103,7 @@ class Run:
                 file, digest = self._state.write(name, self._computation.tensors())
                 entry |= {"state_file": file, "state_hash": digest}
                 pending.append((PARTS.name, pl.DataFrame(ledger, schema_overrides=_STATE_COLUMNS)))
-                self._raw.write([(name, of_run(run, frame)) for name, frame in pending], wait=say_above_the_bar)
+                self._raw.write([(name, of_run(run, frame)) for name, frame in pending], wait=above_the_bar(self._say))
                 self._state.keep_only(file)
                 pending, ledger, saved = [], [], time.monotonic()
                 cost = saved - started
@@ -122,13 +118,22 @@ class Run:
             computation.profile_rows(with_corpus=known is None),
             sequence_rows(self._rows, computation.example_rows(), known),
         )
-        copied = [inherited_closing(plan, table.name) for table in (*SELECTIONS, *PROFILES)]
         self._raw.write(
             ((name, of_run(plan.run, frame)) for name, frame in closing),
-            before=copied if plan.inherited else (),
+            before=inherited_closing(plan),
             after=lambda: [finish(plan.run, peak_memory(plan.device), computation.n_candidates)],
             wait=self._say,
         )
+
+
+def above_the_bar(say: Say) -> Say:
+    """The same, for lines while a progress bar is drawn."""
+
+    def said(line: str) -> None:
+        with tqdm.external_write_mode():
+            say(line)
+
+    return said
 
 
 def finish(run: str, memory: int, candidates: tuple[int, int]) -> tuple[str, list[object]]:

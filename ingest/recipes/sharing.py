@@ -14,11 +14,14 @@ from ingest.errors import InputError, RunFailed
 from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.opening import now, of_run
 from ingest.recipes.profile_rows import sequence_rows
-from ingest.recipes.running import Say, finish
+from ingest.recipes.running import Say, above_the_bar, finish
 from ingest.recipes.working import Delivered, Order, Refused
 from ingest.runs.plan import parts
 from ingest.runs.shares import shares_of
 from ingest.tables import PARTS, SHARES
+
+# After so many deaths it is the share that kills its workers.
+MOST_DEATHS = 10
 
 
 class Executor(Protocol):
@@ -59,10 +62,6 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
     to_write = iter(left)
     following = next(to_write, None)
 
-    def say_above_the_bar(line: str) -> None:
-        with tqdm.external_write_mode():
-            say(line)
-
     with tqdm(total=len(every), initial=len(done), unit="share", desc="shares") as bar:
         for number, found in executor.deliver(order, left) if left else ():
             if isinstance(found, Refused):
@@ -71,7 +70,7 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
             bar.update()
             while following in waiting:
                 frames = [*waiting[following].frames, (SHARES.name, _ledger(following, waiting[following]))]
-                raw.write([(name, of_run(plan.run, frame)) for name, frame in frames], wait=say_above_the_bar)
+                raw.write([(name, of_run(plan.run, frame)) for name, frame in frames], wait=above_the_bar(say))
                 del waiting[following]
                 following = next(to_write, None)
     _finish(order, rows, raw, say)

@@ -15,6 +15,7 @@ import transformers
 
 from ingest.allocator import keep_freed_memory
 from ingest.corpus.store import Manifest, TokenRows
+from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError, NeuronsError
 from ingest.recipes.computation import Begun, Computation
 from ingest.recipes.planning import Planned
@@ -77,7 +78,7 @@ class Refused:
     is_input: bool
 
 
-_loaded: dict[str, Subject] = {}
+_loaded: dict[str, tuple[Subject, Vocabulary]] = {}
 _unpacked: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
 
@@ -102,9 +103,11 @@ def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None)
         keep_freed_memory()
         share = shares_of(plan)[number]
         rows = _rows(order, files)
-        subjects = {index: _subject(order, index) for index in sorted(share.subjects(plan))}
-        _unload({plan.models[index].weights_hash for index in subjects})
-        found = _compute(order, share, subjects, rows)
+        opened = {index: _opened(order, index) for index in sorted(share.subjects(plan))}
+        _unload({plan.models[index].weights_hash for index in opened})
+        subjects = {index: subject for index, (subject, _) in opened.items()}
+        _, vocabulary = next(iter(opened.values()))  # all of them have the same
+        found = _compute(order, share, subjects, vocabulary, rows)
     except (torch.OutOfMemoryError, MemoryError):
         return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
     except NeuronsError as error:
@@ -114,10 +117,9 @@ def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None)
 
 
 def _compute(
-    order: Order, share: Share, subjects: dict[int, Subject], rows: TokenRows
+    order: Order, share: Share, subjects: dict[int, Subject], vocabulary: Vocabulary, rows: TokenRows
 ) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]]:
     plan = order.planned.plan
-    vocabulary = load_tokenizer(order.study.checkpoints()[0].name, _folder(order, min(subjects)))
     profiling = None
     if share.models and plan.features is not None:
         profiling = Profiling(order.study, vocabulary, rows, n_rows=plan.profile_rows)
@@ -176,19 +178,15 @@ def _rows(order: Order, files: Mapping[str, bytes] | None) -> TokenRows:
     return TokenRows(Path(_unpacked[key].name), order.manifest)
 
 
-def _folder(order: Order, index: int) -> Path:
-    return locate(order.study.checkpoints()[index], order.study.folder)
-
-
-def _subject(order: Order, index: int) -> Subject:
-    """A model of the study, loaded once and compared with the one that the run was planned for."""
-    planned = order.planned.plan.models[index]
+def _opened(order: Order, index: int) -> tuple[Subject, Vocabulary]:
+    """A model of the study with its tokenizer, loaded once and compared with the one that the run was planned for."""
+    planned, model = order.planned.plan.models[index], order.study.checkpoints()[index]
     found = _loaded.pop(planned.weights_hash, None)
-    if found is None or found.model != order.study.checkpoints()[index]:
-        folder = _folder(order, index)
-        model = order.study.checkpoints()[index]
-        found = load_subject(model, folder, load_tokenizer(model.name, folder))
-    if found.weights_hash != planned.weights_hash:
+    if found is None or found[0].model != model:
+        folder = locate(model, order.study.folder)
+        vocabulary = load_tokenizer(model.name, folder)
+        found = load_subject(model, folder, vocabulary), vocabulary
+    if found[0].weights_hash != planned.weights_hash:
         raise InputError(f"model {planned.name} has other weights there than where the run was planned: copy them")
     _loaded[planned.weights_hash] = found
     return found
@@ -197,7 +195,7 @@ def _subject(order: Order, index: int) -> Subject:
 def _unload(needed: set[str]) -> None:
     """Let go of the models that were used least lately, as long as there is too much of them."""
     for key in [key for key in _loaded if key not in needed]:
-        if sum(_bytes(subject) for subject in _loaded.values()) > _MOST_LOADED:
+        if sum(_bytes(subject) for subject, _ in _loaded.values()) > _MOST_LOADED:
             del _loaded[key]
 
 

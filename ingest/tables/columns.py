@@ -40,17 +40,18 @@ class Table:
 
 RUN = Column("run", "varchar not null", "fingerprint of the run's plan")
 MODEL = Column("model", "varchar not null", "name of the model in the study")
-LAYER = Column("layer", "usmallint not null", "block of the model, from 0")
-NEURON = Column("neuron", "uinteger not null", "entry of the MLP's hidden vector, from 0")
+# Signed, as the marts have them: a filter on a column that is cast reads the whole table.
+LAYER = Column("layer", "smallint not null", "block of the model, from 0")
+NEURON = Column("neuron", "integer not null", "entry of the MLP's hidden vector, from 0")
 SEQUENCE = Column("sequence", "uinteger not null", "number of the token row in the corpus, from 0")
 EDIT = Column("edit", "uinteger not null", "number of the edit within the run and model; 0 is the clean pass")
 COUNTED = "positions that count: token and next token are text or newline, neither BOS, EOS nor padding"
 OTHER = Column("other_model", "varchar not null", "the partner model")
-OTHER_LAYER = Column("other_layer", "usmallint not null", "layer of the partner model")
+OTHER_LAYER = Column("other_layer", "smallint not null", "layer of the partner model")
 SITE = Column(
     "site", "varchar not null", "mlp: MLP hidden layer; resid: residual stream; head_z: attention heads' output"
 )
-UNIT = Column("neuron", "uinteger not null", "entry of the site's vector in that layer, from 0")
+UNIT = Column("neuron", "integer not null", "entry of the site's vector in that layer, from 0")
 UNIT_KEY = (RUN, SITE, MODEL, LAYER, UNIT)
 NEURON_KEY = (RUN, MODEL, LAYER, NEURON)
 

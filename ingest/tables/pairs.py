@@ -16,9 +16,9 @@ PARTNERS = Table(
         *UNIT_KEY,
         OTHER,
         Column("side", "varchar not null", "top: largest correlations; bottom: smallest"),
-        Column("rank", "usmallint not null", "1 is the most extreme"),
+        Column("rank", "smallint not null", "1 is the most extreme"),
         OTHER_LAYER,
-        Column("other_neuron", "uinteger not null", "unit of the partner model"),
+        Column("other_neuron", "integer not null", "unit of the partner model"),
         Column("corr", "float not null", "Pearson correlation of the post-activations over stratum text"),
     ),
 )
@@ -37,8 +37,8 @@ BESTS = Table(
             "float not null",
             "that correlation; from sketches, the mean of the two sketches' values of either one's winner",
         ),
-        Column("min_layer", "usmallint not null", "layer of the unit with the smallest correlation"),
-        Column("min_neuron", "uinteger not null", "unit of the partner model with the smallest correlation"),
+        Column("min_layer", "smallint not null", "layer of the unit with the smallest correlation"),
+        Column("min_neuron", "integer not null", "unit of the partner model with the smallest correlation"),
         Column("min_corr", "float not null", "that correlation"),
         Column(
             "influence",
@@ -131,7 +131,7 @@ EFFECT_LAYERS = Table(
     (
         RUN,
         MODEL,
-        Column("layer", "usmallint not null", "layer of the model, from 0"),
+        Column("layer", "smallint not null", "layer of the model, from 0"),
         OTHER,
         OTHER_LAYER,
         Column("effect_corr_mean", "double not null", "mean over all pairs"),

@@ -144,6 +144,7 @@ MODELS = Table(
         Column("weights_hash", "varchar not null", "hash of all parameters"),
         Column("tokenizer_hash", "varchar not null", "hash of the tokenizer"),
         Column("parity_error", "double", "largest difference of an activation, plain model against TransformerLens"),
+        Column("taken_from", "varchar", "finished run that has the model's rows; NULL where they are this run's own"),
     ),
 )
 
@@ -156,6 +157,7 @@ PAIRS = Table(
         MODEL,
         OTHER,
         Column("relation", "varchar not null", "seed, step, size, self or mixed (seed and step both differ)"),
+        Column("taken_from", "varchar", "finished run that has the pair's rows; NULL where they are this run's own"),
     ),
 )
 

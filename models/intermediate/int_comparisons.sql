@@ -38,7 +38,7 @@ comparisons as (
         named.site,
         named.relation,
         named.is_speaking,
-        coalesce(own_moments.run, speaking_moments.run) as moments_run,
+        coalesce(own_moments.measured_in, speaking_moments.measured_in) as moments_run,
         case when named.is_speaking then named.partners else named.partners || '@' || named.run end as comparison
     from named
     left join run_measures as own_moments

@@ -9,7 +9,7 @@ weights as (
     from {{ ref('stg_raw__weights') }} as weights
     inner join speaking_runs
         on
-            weights.run = speaking_runs.run
+            weights.run = speaking_runs.measured_in
             and weights.model = speaking_runs.model
             and speaking_runs.measure = 'weights'
 ),
@@ -19,7 +19,7 @@ activations as (
     from {{ ref('int_activation_sums') }} as activations
     inner join speaking_runs
         on
-            activations.run = speaking_runs.run
+            activations.run = speaking_runs.measured_in
             and activations.model = speaking_runs.model
             and speaking_runs.measure = 'moments'
 ),
@@ -33,7 +33,7 @@ outputs as (
     from {{ ref('stg_raw__output_sums') }} as outputs
     inner join speaking_runs
         on
-            outputs.run = speaking_runs.run
+            outputs.run = speaking_runs.measured_in
             and outputs.model = speaking_runs.model
             and speaking_runs.measure = 'features'
 ),

@@ -6,18 +6,14 @@ partial_bests as (
 ),
 
 pairs as (
-    select * from {{ ref('stg_raw__pairs') }}
-),
-
-comparisons as (
-    select * from {{ ref('int_comparisons') }}
+    select * from {{ ref('int_compared_pairs') }}
     where site = 'mlp'
 ),
 
 scores as (
     select
-        comparisons.comparison,
-        comparisons.run,
+        pairs.comparison,
+        pairs.run,
         partial_bests.model,
         partial_bests.layer,
         partial_bests.neuron,
@@ -28,17 +24,12 @@ scores as (
     from partial_bests
     inner join pairs
         on
-            partial_bests.run = pairs.run
+            partial_bests.run = pairs.measured_in
             and partial_bests.model = pairs.model
             and partial_bests.other_model = pairs.other_model
-    inner join comparisons
-        on
-            pairs.run = comparisons.run
-            and pairs.model = comparisons.model
-            and pairs.relation = comparisons.relation
     group by
-        comparisons.comparison,
-        comparisons.run,
+        pairs.comparison,
+        pairs.run,
         partial_bests.model,
         partial_bests.layer,
         partial_bests.neuron,

@@ -4,12 +4,32 @@ runs as (
     select * from {{ ref('stg_raw__runs') }}
 ),
 
-weights as (
-    select * from {{ ref('stg_raw__weights') }}
+models as (
+    select * from {{ ref('stg_raw__models') }}
 ),
 
-moments as (
-    select * from {{ ref('stg_raw__moments') }}
+holding as (
+    select
+        run,
+        model,
+        'weights' as measure
+    from {{ ref('stg_raw__weights') }}
+    group by run, model
+    union all
+    select
+        run,
+        model,
+        'moments' as measure
+    from {{ ref('stg_raw__moments') }}
+    group by run, model
+    union all
+    select
+        run,
+        model,
+        'features' as measure
+    from {{ ref('stg_raw__explained') }}
+    where variable = 'token'
+    group by run, model
 ),
 
 sites as (
@@ -20,38 +40,28 @@ pairs as (
     select * from {{ ref('stg_raw__pairs') }}
 ),
 
-explained as (
-    select * from {{ ref('stg_raw__explained') }}
-    where variable = 'token'
-),
-
 experiments as (
     select * from {{ ref('stg_raw__experiments') }}
 ),
 
+-- A run that extends another one has the rows of that one's models without copies of them.
 measured as (
-    select distinct
-        model,
-        'weights' as measure,
-        run
-    from weights
-    union all
-    select distinct
-        model,
-        'moments' as measure,
-        run
-    from moments
-    union all
-    select distinct
-        model,
-        'features' as measure,
-        run
-    from explained
+    select
+        models.model,
+        holding.measure,
+        models.run,
+        holding.run as measured_in
+    from models
+    inner join holding
+        on
+            models.measured_in = holding.run
+            and models.model = holding.model
     union all
     select distinct
         pairs.model,
         'correlation:' || sites.site || ':' || pairs.relation as measure,
-        pairs.run
+        pairs.run,
+        pairs.run as measured_in
     from pairs
     inner join sites
         on
@@ -62,7 +72,8 @@ measured as (
         experiments.model,
         'experiment:' || experiments.kind || ':' || coalesce(experiments.neurons, '')
         || coalesce(':' || others.model, '') as measure,
-        experiments.run
+        experiments.run,
+        experiments.run as measured_in
     from experiments
     left join experiments as others
         on
@@ -75,6 +86,7 @@ finished as (
         measured.model,
         measured.measure,
         measured.run,
+        measured.measured_in,
         runs.finished_at
     from measured
     inner join runs on measured.run = runs.run

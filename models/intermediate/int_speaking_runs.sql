@@ -13,7 +13,8 @@ latest as (
     select
         model,
         measure,
-        run
+        run,
+        measured_in
     from allowed
     qualify row_number() over (partition by model, measure order by finished_at desc, run desc) = 1
 )

@@ -23,7 +23,7 @@ examples as (
     from {{ ref('stg_raw__examples') }} as examples
     inner join speaking
         on
-            examples.run = speaking.run
+            examples.run = speaking.measured_in
             and examples.model = speaking.model
 ),
 

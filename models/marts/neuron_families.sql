@@ -46,7 +46,7 @@ families as (
     inner join speaking
         on
             ruled.model = speaking.model
-            and ruled.run = speaking.run
+            and ruled.run = speaking.measured_in
     left join universality
         on
             ruled.model = universality.model

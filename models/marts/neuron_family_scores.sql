@@ -26,7 +26,7 @@ scores as (
     inner join speaking
         on
             family_scores.model = speaking.model
-            and family_scores.run = speaking.run
+            and family_scores.run = speaking.measured_in
 )
 
 select * from scores

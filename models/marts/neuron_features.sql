@@ -37,7 +37,7 @@ best as (
     inner join speaking
         on
             ranked_features.model = speaking.model
-            and ranked_features.run = speaking.run
+            and ranked_features.run = speaking.measured_in
     qualify rank <= 5
 ),
 
@@ -62,7 +62,7 @@ written as (
     inner join speaking
         on
             output_features.model = speaking.model
-            and output_features.run = speaking.run
+            and output_features.run = speaking.measured_in
 ),
 
 sides as (

@@ -26,7 +26,7 @@ heads as (
     from {{ ref('stg_raw__head_scores') }} as heads
     inner join speaking
         on
-            heads.run = speaking.run
+            heads.run = speaking.measured_in
             and heads.model = speaking.model
     inner join {{ ref('stg_raw__weights') }} as weights
         on

@@ -20,7 +20,7 @@ neighbours as (
     from {{ ref('stg_raw__neighbours') }} as neighbours
     inner join speaking
         on
-            neighbours.run = speaking.run
+            neighbours.run = speaking.measured_in
             and neighbours.model = speaking.model
 )
 

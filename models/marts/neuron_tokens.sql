@@ -22,7 +22,7 @@ effects as (
     from {{ ref('stg_raw__vocabulary_tokens') }} as vocabulary_tokens
     inner join speaking
         on
-            vocabulary_tokens.run = speaking.run
+            vocabulary_tokens.run = speaking.measured_in
             and vocabulary_tokens.model = speaking.model
             and speaking.measure = 'weights'
 ),
@@ -41,7 +41,7 @@ means as (
     from {{ ref('stg_raw__mean_tokens') }} as mean_tokens
     inner join speaking
         on
-            mean_tokens.run = speaking.run
+            mean_tokens.run = speaking.measured_in
             and mean_tokens.model = speaking.model
             and speaking.measure = 'features'
 ),
@@ -58,7 +58,7 @@ peaks as (
     from {{ ref('stg_raw__examples') }} as examples
     inner join speaking
         on
-            examples.run = speaking.run
+            examples.run = speaking.measured_in
             and examples.model = speaking.model
             and speaking.measure = 'features'
     where examples.choice = 'top'

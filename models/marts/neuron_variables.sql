@@ -26,7 +26,7 @@ variables as (
     inner join speaking
         on
             explained.model = speaking.model
-            and explained.run = speaking.run
+            and explained.run = speaking.measured_in
 )
 
 select * from variables

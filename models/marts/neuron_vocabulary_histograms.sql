@@ -10,7 +10,7 @@ histograms as (
     from {{ ref('stg_raw__vocabulary_histograms') }} as histograms
     inner join speaking
         on
-            histograms.run = speaking.run
+            histograms.run = speaking.measured_in
             and histograms.model = speaking.model
 ),
 

@@ -55,10 +55,15 @@ models as (
 ),
 
 speaking_runs as (
-    select distinct run from {{ ref('int_speaking_runs') }}
-    union all
+    select run from {{ ref('int_speaking_runs') }}
+    union
+    select measured_in from {{ ref('int_compared_pairs') }}
+    where is_speaking
+    union
+    select measured_in from {{ ref('int_speaking_runs') }}
+    union
     select run from {{ ref('stg_raw__imports') }}
-    union all
+    union
     select run from runs
     where kind = 'simulated' and status = 'finished'
 ),

@@ -1,3 +1,4 @@
+{% set statistics = ['mean', 'var', 'skew', 'kurt', 'sparsity'] %}
 with
 
 neurons as (
@@ -46,19 +47,17 @@ described as (
             and halves.run = neurons.moments_run
 ),
 
-values_of_halves as (
-    {% for statistic in ['mean', 'var', 'skew', 'kurt', 'sparsity'] %}
+paired as (
     select
         a.model,
-        '{{ statistic }}' as statistic,
         a.layer,
         a.neuron,
         a.n as n_a,
         b.n as n_b,
-        a.{{ statistic }} as value_a,
-        b.{{ statistic }} as value_b,
-        null::boolean as label_a,
-        null::boolean as label_b,
+        {% for statistic in statistics %}
+        a.{{ statistic }} as {{ statistic }}_a,
+        b.{{ statistic }} as {{ statistic }}_b,
+        {% endfor %}
         a.run
     from described as a
     inner join described as b
@@ -69,7 +68,24 @@ values_of_halves as (
             and a.neuron = b.neuron
             and a.half = 'first'
             and b.half = 'second'
-    where a.{{ statistic }} is not null and b.{{ statistic }} is not null
+),
+
+values_of_halves as (
+    {% for statistic in statistics %}
+    select
+        model,
+        '{{ statistic }}' as statistic,
+        layer,
+        neuron,
+        n_a,
+        n_b,
+        {{ statistic }}_a as value_a,
+        {{ statistic }}_b as value_b,
+        null::boolean as label_a,
+        null::boolean as label_b,
+        run
+    from paired
+    where {{ statistic }}_a is not null and {{ statistic }}_b is not null
     union all
     {% endfor %}
     select

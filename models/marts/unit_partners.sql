@@ -5,8 +5,8 @@ unit_pairs as (
     where site <> 'mlp'
 ),
 
-comparisons as (
-    select * from {{ ref('int_comparisons') }}
+speaking_pairs as (
+    select * from {{ ref('int_compared_pairs') }}
     where is_speaking
 ),
 
@@ -26,20 +26,14 @@ partners as (
         unit_pairs.baseline_sd,
         unit_pairs.is_mutual,
         unit_pairs.relation,
-        unit_pairs.run
+        speaking_pairs.run
     from unit_pairs
-    inner join comparisons
+    inner join speaking_pairs
         on
-            unit_pairs.run = comparisons.run
-            and unit_pairs.site = comparisons.site
-            and unit_pairs.model = comparisons.model
-            and unit_pairs.relation = comparisons.relation
-    order by
-        unit_pairs.site,
-        unit_pairs.model,
-        unit_pairs.layer,
-        unit_pairs.neuron,
-        unit_pairs.other_model
+            unit_pairs.run = speaking_pairs.measured_in
+            and unit_pairs.site = speaking_pairs.site
+            and unit_pairs.model = speaking_pairs.model
+            and unit_pairs.other_model = speaking_pairs.other_model
 )
 
 select * from partners

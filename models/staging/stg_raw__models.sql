@@ -24,7 +24,8 @@ typed as (
         processing,
         weights_hash,
         tokenizer_hash,
-        parity_error
+        parity_error,
+        coalesce(taken_from, run) as measured_in
     from raw
 )
 

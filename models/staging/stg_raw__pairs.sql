@@ -9,7 +9,8 @@ typed as (
         run,
         model,
         other_model,
-        relation
+        relation,
+        coalesce(taken_from, run) as measured_in
     from raw
 )
 

@@ -21,6 +21,19 @@
             '{{ invocation_id }}' as build,
             now() as built_at;
 
+        {% if flags.WHICH == 'build' and not invocation_args_dict.select and not invocation_args_dict.exclude %}
+        create or replace table intermediate.tested_runs as
+        select
+            run,
+            '{{ project_checksum() }}' as tested_by
+        from raw.runs
+        where status = 'finished';
+
+        comment on table intermediate.tested_runs is 'Runs whose rows a whole build has tested. One row per run.';
+        comment on column intermediate.tested_runs.run is 'Id of the run.';
+        comment on column intermediate.tested_runs.tested_by is 'Checksum of the models and tests.';
+        {% endif %}
+
         comment on table marts.build_vars is 'Numbers that the labels were made with. One row per dbt var.';
         comment on column marts.build_vars.name is 'Name of the dbt var.';
         comment on column marts.build_vars.value is 'Its value.';

@@ -16,7 +16,7 @@ import psutil
 import torch
 
 from ingest.settings import ROOT
-from tests.bench import demo_shape, experiments, explorer, large_vocabulary, paper_scale, shares
+from tests.bench import demo_shape, experiments, explorer, growth, large_vocabulary, paper_scale, shares
 
 DOCS = ROOT / "docs"
 TARGETS = {"sketch": 1.3, "refined": 2.5, "profile": 2.5}
@@ -37,9 +37,12 @@ def main() -> None:
         "profiles": lambda folder: large_vocabulary.run(folder, device=given.device),
         "experiments": lambda folder: experiments.run(folder, device=given.device, threads=given.threads),
         "shares": lambda folder: shares.run(folder, say=say),
+        "growth": lambda folder: growth.run(folder, say=say),
         "explorer": lambda folder: explorer.run(given.keep or folder, say=say),
     }
-    parser.add_argument("--part", choices=parts, help="only this one: studies, their profiles, workers, or pages")
+    parser.add_argument(
+        "--part", choices=parts, help="only this one: studies, their profiles, workers, builds, or pages"
+    )
     parser.add_argument("--keep", type=Path, help="folder in which the explorer's large warehouse stays")
     given = parser.parse_args()
     machine = _machine()
@@ -137,6 +140,8 @@ def table(found: dict[str, Any]) -> str:
             f"GPT2-small's shape, each of its {deletion['n_edits']} layers left out, {experiments.DELETION_TOKENS:,} "
             f"tokens: {deletion['seconds']:.0f} s with the loading, peak {deletion['peak_gib']:.1f} GiB.",
         ]
+    if grown := found.get("growth"):
+        lines += ["", growth.sentence(grown)]
     if pages := found.get("explorer"):
         lines += _pages(pages)
     return "\n".join(lines) + "\n"

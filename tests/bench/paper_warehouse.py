@@ -33,7 +33,7 @@ _COUNTS = {
     *("n_prediction_calibrated", "n_suppression_calibrated", "n_partition_calibrated", "n_entropy_calibrated"),
     *("n_attention_calibrated", "n_universal_first_half", "n_universal_second_half", "n_universal_both_halves"),
 }
-_ONLY = {("intermediate", "int_neuron_matches"): "t.side = 'top'"}
+_ONLY = {("raw", "partners"): "t.side = 'top'"}
 Table = tuple[str, str]
 
 

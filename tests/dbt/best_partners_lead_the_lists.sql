@@ -4,14 +4,14 @@ with
 
 firsts as (
     select * from {{ ref('stg_raw__partners') }}
-    where rank = 1
+    where rank = 1 and {{ of_untested_runs('run') }}
 ),
 
 bests as (
     select bests.*
     from {{ ref('stg_raw__bests') }} as bests
     inner join {{ ref('stg_raw__runs') }} as runs on bests.run = runs.run
-    where runs.status = 'finished' and runs.method = 'exact'
+    where runs.status = 'finished' and runs.method = 'exact' and {{ of_untested_runs('bests.run') }}
 ),
 
 differing as (

@@ -15,7 +15,10 @@ disagreeing as (
             and neuron_pairs.model = activations.model
             and neuron_pairs.layer = activations.layer
             and neuron_pairs.neuron = activations.neuron
-    where neuron_pairs.site = 'mlp' and neuron_pairs.is_dead <> activations.is_dead
+    where
+        {{ of_untested_runs('neuron_pairs.run') }}
+        and neuron_pairs.site = 'mlp'
+        and neuron_pairs.is_dead <> activations.is_dead
 )
 
 select * from disagreeing

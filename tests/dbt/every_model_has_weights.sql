@@ -24,10 +24,14 @@ missing as (
     select measured.*
     from measured
     inner join {{ ref('stg_raw__runs') }} as runs on measured.run = runs.run
+    inner join {{ ref('stg_raw__models') }} as models
+        on
+            measured.run = models.run
+            and measured.model = models.model
     left join weighed
         on
-            measured.run = weighed.run
-            and measured.model = weighed.model
+            models.measured_in = weighed.run
+            and models.model = weighed.model
     where runs.status = 'finished' and weighed.run is null
 )
 

@@ -3,11 +3,12 @@ with
 
 intervals as (
     select
-        'neuron_partners' as mart,
+        'int_neuron_pairs' as mart,
         corr_low as low,
         max_corr as estimate,
         corr_high as high
-    from {{ ref('neuron_partners') }}
+    from {{ ref('int_neuron_pairs') }}
+    where {{ of_untested_runs('run') }}
     union all
     select
         'neuron_universality' as mart,

@@ -10,6 +10,7 @@ positions as (
         sum(n) as n,
         sum(n) filter (where stratum = 'text') as n_text
     from {{ ref('stg_raw__moments') }}
+    where {{ of_untested_runs('run') }}
     group by run, model, layer, neuron
 ),
 

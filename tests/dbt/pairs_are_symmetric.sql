@@ -10,7 +10,7 @@ largest as (
         max(neuron_pairs.max_corr) as max_corr
     from {{ ref('int_neuron_pairs') }} as neuron_pairs
     inner join {{ ref('stg_raw__runs') }} as runs on neuron_pairs.run = runs.run
-    where runs.method = 'exact'
+    where runs.method = 'exact' and {{ of_untested_runs('neuron_pairs.run') }}
     group by neuron_pairs.run, neuron_pairs.site, neuron_pairs.model, neuron_pairs.other_model
 ),
 

@@ -72,6 +72,7 @@ def test_nearest_and_farthest_neurons(trained: Ingested, by_hand: ByHand) -> Non
             assert_close(found["other_cosine"], cosines[other][own, partner], 1e-6)
 
 
+@pytest.mark.slow
 def test_scores_with_heads(trained: Ingested, by_hand: ByHand) -> None:
     """Some neurons of each layer against every head, the key of BOS from a run on BOS alone."""
     for name, model in by_hand.models.items():

@@ -16,6 +16,8 @@ from tests.support.small_models import save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
 
+pytestmark = pytest.mark.slow
+
 WIDTH, LAYERS = 128, 3
 # No token's vector has these entries: what lies in them and adds up to 0 does not reach the logits.
 SILENT = slice(WIDTH - 6, WIDTH)

@@ -20,6 +20,8 @@ from tests.support.small_models import CONTEXT, demo_folder, save, small_gpt2
 from tests.support.studies import entry, write_study
 from tests.support.tables import rows
 
+pytestmark = pytest.mark.slow
+
 N_ROWS, N_DOCUMENTS = 160, 40
 # So few that most classes, pairs or ids are rare ones.
 FEW_CLASSES = {"ingest.recipes.profiling:_KEPT_SYNTAX": 4}

@@ -49,9 +49,10 @@ def identity(run: str, model: str, number: int) -> Row:
     return {"model_family": "small", "seed": number, "step": 100}
 
 
-def _run_rows(
+def run_rows(
     run: str, day: int, status: str, n_parts: int, models: tuple[str, ...], **how: Any
 ) -> dict[str, list[Row]]:
+    """A run, some days after the first one, and its models."""
     started = EPOCH + timedelta(days=day)
     per_part = sum(POSITIONS.values())
     reads = n_parts > 0
@@ -146,7 +147,8 @@ def probe_rows(run: str) -> list[Row]:
     ]
 
 
-def _insert(con: duckdb.DuckDBPyConnection, tables: dict[str, list[Row]]) -> None:
+def insert(con: duckdb.DuckDBPyConnection, tables: dict[str, list[Row]]) -> None:
+    """Add rows to raw tables."""
     for name, rows in tables.items():
         if rows:
             con.register("new_rows", pl.DataFrame(rows, infer_schema_length=None))
@@ -178,21 +180,21 @@ def write(path: Path) -> dict[str, Facts]:
             n_parts = N_PARTS if finished else 1
             sites = ("mlp", "resid") if run == "first" else ("mlp",)
             how: Row = REFINED if run == "steps" else {"method": "exact", "n_passes": 1}
-            _insert(con, _run_rows(run, day, "finished" if finished else "running", N_PARTS, known.models, **how))
-            _insert(con, weight_rows(run, known.models, seed=10, with_features=run == "second"))
-            _insert(con, {"moments": moment_rows(known, range(n_parts)), "sites": site_rows(known, sites)})
-            _insert(con, {"parts": part_rows(run, n_parts, how["n_passes"])})
-            _insert(con, vocabulary_rows(run, known.models, 5))
-            _insert(con, role_rows(run, known.models))
+            insert(con, run_rows(run, day, "finished" if finished else "running", N_PARTS, known.models, **how))
+            insert(con, weight_rows(run, known.models, seed=10, with_features=run == "second"))
+            insert(con, {"moments": moment_rows(known, range(n_parts)), "sites": site_rows(known, sites)})
+            insert(con, {"parts": part_rows(run, n_parts, how["n_passes"])})
+            insert(con, vocabulary_rows(run, known.models, 5))
+            insert(con, role_rows(run, known.models))
             if run == "second":
-                _insert(con, profile_rows(known))
+                insert(con, profile_rows(known))
             if finished:
-                _insert(con, pair_rows(known, sites))
-        _insert(con, {"probes": probe_rows("steps")})
+                insert(con, pair_rows(known, sites))
+        insert(con, {"probes": probe_rows("steps")})
         for experiment in [*all_experiments(), *single_neuron_experiments(), simulations()]:
-            _insert(con, experiment)
-        _insert(con, _run_rows("weights", 9, "finished", 0, ("w",)))
-        _insert(con, weight_rows("weights", ("w",), seed=11))
-        _insert(con, vocabulary_rows("weights", ("w",), None))
-        _insert(con, role_rows("weights", ("w",)))
+            insert(con, experiment)
+        insert(con, run_rows("weights", 9, "finished", 0, ("w",)))
+        insert(con, weight_rows("weights", ("w",), seed=11))
+        insert(con, vocabulary_rows("weights", ("w",), None))
+        insert(con, role_rows("weights", ("w",)))
     return facts

@@ -73,6 +73,7 @@ def results(warehouse: Path, scratch: Path, *options: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.slow
 def test_an_import_that_agrees_and_a_measurement_that_differs_pass(tmp_path: Path) -> None:
     differing = {"is_within": False}
     warehouse = made_up(
@@ -86,6 +87,7 @@ def test_an_import_that_agrees_and_a_measurement_that_differs_pass(tmp_path: Pat
     assert "WARN=0 ERROR=0" in out
 
 
+@pytest.mark.slow
 def test_an_import_that_differs_is_found_unless_the_cut_off_is_another(tmp_path: Path) -> None:
     differing = {"is_within": False}
     warehouse = made_up(tmp_path / "made.duckdb", {}, differing, differing | {"evidence": "replication"})

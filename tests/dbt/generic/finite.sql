@@ -2,7 +2,7 @@
 {% test finite(model) %}
 
 select *
-from {{ model }}
+from {{ untested(model) }}
 where
     false
     {% for column in adapter.get_columns_in_relation(model) if column.dtype | upper in ['DOUBLE', 'FLOAT'] %}

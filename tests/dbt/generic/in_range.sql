@@ -4,7 +4,7 @@
 {% set bounds = [('<', at_least), ('<=', above), ('>', at_most)] %}
 
 select {{ column_name }} as out_of_range
-from {{ model }}
+from {{ untested(model) }}
 where
     false
     {% for sign, bound in bounds if bound is not none %}

@@ -4,7 +4,7 @@
 select
     {{ columns | join(', ') }},
     count(*) as n_rows
-from {{ model }}
+from {{ untested(model) }}
 group by all
 having count(*) > 1 or {% for column in columns %}{{ column }} is null{{ ' or ' if not loop.last }}{% endfor %}
 

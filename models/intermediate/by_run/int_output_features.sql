@@ -2,7 +2,7 @@ with
 
 scores as (
     select * from {{ ref('int_output_scores') }}
-    where variance_reduction is not null
+    where variance_reduction is not null and {{ of_new_runs('run') }}
 ),
 
 best as (

@@ -2,12 +2,12 @@ with
 
 ranked_features as (
     select * from {{ ref('int_ranked_features') }}
-    where family not in ('next_token', 'row_start')
+    where family not in ('next_token', 'row_start') and {{ of_new_runs('run') }}
 ),
 
 explained as (
     select * from {{ ref('int_explained') }}
-    where variable = 'position'
+    where variable = 'position' and {{ of_new_runs('run') }}
 ),
 
 by_feature as (

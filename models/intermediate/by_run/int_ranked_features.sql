@@ -2,6 +2,7 @@ with
 
 feature_scores as (
     select * from {{ ref('int_feature_scores') }}
+    where {{ of_new_runs('run') }}
 ),
 
 -- The five best of every family: enough for the best five of all, and for each family's own score and runner-up.

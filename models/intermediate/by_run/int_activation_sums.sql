@@ -2,7 +2,7 @@ with
 
 runs as (
     select * from {{ ref('stg_raw__runs') }}
-    where status = 'finished'
+    where status = 'finished' and {{ of_new_runs('run') }}
 ),
 
 moments as (

@@ -12,7 +12,7 @@ explained as (
 
 runs as (
     select * from {{ ref('stg_raw__runs') }}
-    where status = 'finished'
+    where status = 'finished' and {{ of_new_runs('run') }}
 ),
 
 moments as (

@@ -2,6 +2,7 @@ with
 
 explained as (
     select * from {{ ref('stg_raw__explained') }}
+    where {{ of_new_runs('run') }}
 ),
 
 half_sums as (

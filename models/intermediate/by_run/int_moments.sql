@@ -2,6 +2,7 @@ with
 
 power_sums as (
     select * from {{ ref('int_power_sums') }}
+    where {{ of_new_runs('run') }}
 ),
 
 -- Moments about the shift.

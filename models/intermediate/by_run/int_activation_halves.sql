@@ -1,8 +1,8 @@
 with
 
-speaking_runs as (
-    select * from {{ ref('int_speaking_runs') }}
-    where measure = 'moments'
+runs as (
+    select * from {{ ref('stg_raw__runs') }}
+    where status = 'finished' and {{ of_new_runs('run') }}
 ),
 
 parts as (
@@ -35,10 +35,7 @@ halves as (
         on
             moments.run = parts.run
             and moments.part = parts.part
-    semi join speaking_runs
-        on
-            moments.run = speaking_runs.run
-            and moments.model = speaking_runs.model
+    semi join runs on moments.run = runs.run
     group by
         moments.run,
         moments.model,

@@ -6,7 +6,7 @@ activation_sums as (
 
 moments as (
     select * from {{ ref('int_moments') }}
-    where quantity = 'post'
+    where quantity = 'post' and {{ of_new_runs('run') }}
 ),
 
 supports as (

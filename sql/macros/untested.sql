@@ -1,0 +1,37 @@
+{#
+    What tests of a table that holds every run's rows have to look at. Rows of finished runs do not change: those of runs
+    that a whole build has tested, with the same models and tests, need no second look.
+#}
+{% macro of_untested_runs(column) -%}
+    {%- set known = adapter.get_relation(target.database, 'intermediate', 'tested_runs') if execute -%}
+    {%- if known and not flags.FULL_REFRESH -%}
+        {%- set untested -%}
+            select run from raw.runs where run not in (
+                select run from intermediate.tested_runs where tested_by = '{{ project_checksum() }}'
+            )
+        {%- endset -%}
+        {{ column }} in ('{{ run_query(untested).columns[0].values() | join("', '") }}')
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{# A model as its tests read it: whole, but for those that hold every run's rows. #}
+{% macro untested(relation) -%}
+    {%- set node = graph.nodes.get('model.neuron_warehouse.' ~ relation.identifier, {}) if execute else {} -%}
+    {%- set place = node.get('fqn', []) -%}
+    {%- if 'by_run' in place or 'staging' in place -%}
+        (select * from {{ relation }} where {{ of_untested_runs('run') }}) as untested_rows
+    {%- else -%}
+        {{ relation }}
+    {%- endif -%}
+{%- endmacro %}
+
+{# What the warehouse is tested as, and by: a new test looks at every run. #}
+{% macro project_checksum() -%}
+    {%- set asked = [] -%}
+    {%- for id, node in graph.nodes.items() if node.resource_type in ('model', 'test') -%}
+        {%- do asked.append(id) -%}
+    {%- endfor -%}
+    {{ return(checksum_of(asked)) }}
+{%- endmacro %}
