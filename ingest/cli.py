@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from app.errors import ReaderError
-from ingest.errors import InputError, NeuronsError
+from ingest.errors import InputError, NeuronsError, is_out_of_memory
 from ingest.settings import DEMO_MODELS, DEMO_TRAINING, warehouse_path
 
 _WAREHOUSE = click.option(
@@ -216,6 +216,10 @@ def main() -> None:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
         _fail("the disk is full: make room and start again, finished parts are kept", 2)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _fail("memory ran out: lower [device] memory or [device] batch_rows in the study", 2)
 
 
 def _fail(text: str, code: int) -> None:

@@ -9,11 +9,18 @@ NeuronsError
 import re
 
 _FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
+# torch has a class for an accelerator's memory, and none for that of the machine.
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory", re.I)
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Whether an error of DuckDB or of the system says that there is no room left."""
     return _FULL.search(str(error)) is not None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, of numpy or of torch on any device says that there is no memory left."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error))))
 
 
 def first_line(error: BaseException) -> str:

@@ -84,14 +84,15 @@ class FusedPass:
         self._subjects = subjects
         self._rows = rows
         self._vocabulary = vocabulary
-        self._hooks = ExitStack()
         self._readers: dict[int, Reader] = {}
         sites = list(dict.fromkeys(["mlp", *(p.site for p in plan.populations)]))
-        for index, subject in subjects.items():
-            network = subject.network.to(device=plan.device, dtype=getattr(torch, plan.dtype))
-            pre = index in self._measured
-            reader = Reader(network, subject.sites, sites, pre=pre)  # type: ignore[arg-type]
-            self._readers[index] = self._hooks.enter_context(reader.hooked())
+        with ExitStack() as hooks:  # off again, should the device's memory run out
+            for index, subject in subjects.items():
+                network = subject.network.to(device=plan.device, dtype=getattr(torch, plan.dtype))
+                pre = index in self._measured
+                reader = Reader(network, subject.sites, sites, pre=pre)  # type: ignore[arg-type]
+                self._readers[index] = hooks.enter_context(reader.hooked())
+            self._hooks = hooks.pop_all()
         self.shapes = [Shape(p.n_layers if k in read else 0, p.width) for k, p in enumerate(plan.populations)]
         self.units: list[UnitSums] = []
         self.simulated: dict[int, SimulatedSeed] = {}

@@ -66,6 +66,8 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
         for number, found in executor.deliver(order, left) if left else ():
             if isinstance(found, Refused):
                 raise (InputError if found.is_input else RunFailed)(found.line)
+            if found.cuts:
+                above_the_bar(say)(f"share {number} did not fit in memory on {found.host}: computed in smaller tiles")
             waiting[number] = found
             bar.update()
             while following in waiting:

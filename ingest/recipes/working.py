@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import tempfile
 import time
@@ -16,8 +17,9 @@ import transformers
 from ingest.allocator import keep_freed_memory
 from ingest.corpus.store import Manifest, TokenRows
 from ingest.corpus.strata import Vocabulary
-from ingest.errors import InputError, NeuronsError
+from ingest.errors import InputError, NeuronsError, is_out_of_memory
 from ingest.recipes.computation import Begun, Computation
+from ingest.recipes.memory import in_smaller_tiles
 from ingest.recipes.planning import Planned
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import peak_memory
@@ -60,6 +62,7 @@ class Delivered:
         host: where it was computed.
         seconds: that it took.
         memory: largest that its process held, bytes.
+        cuts: how often its tiles were cut because memory ran out.
     """
 
     frames: list[tuple[str, pl.DataFrame]]
@@ -68,6 +71,7 @@ class Delivered:
     host: str
     seconds: float
     memory: int
+    cuts: int
 
 
 @dataclass(frozen=True)
@@ -104,26 +108,61 @@ def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None)
         share = shares_of(plan)[number]
         rows = _rows(order, files)
         opened = {index: _opened(order, index) for index in sorted(share.subjects(plan))}
-        _unload({plan.models[index].weights_hash for index in opened})
+        needed = {plan.models[index].weights_hash for index in opened}
+        _unload(needed, _MOST_LOADED)
         subjects = {index: subject for index, (subject, _) in opened.items()}
         _, vocabulary = next(iter(opened.values()))  # all of them have the same
-        found = _compute(order, share, subjects, vocabulary, rows)
-    except (torch.OutOfMemoryError, MemoryError):
-        return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
+        part: Planned | None = _part(order.planned, share)
+        cuts, found = 0, None
+        while part is not None and (found := _compute(order, part, share, subjects, vocabulary, rows)) is None:
+            _unload(needed, 0)
+            part, cuts = _smaller(part), cuts + 1
     except NeuronsError as error:
         return Refused(f"worker on {host}: {error}", isinstance(error, InputError))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        found = None
+    if found is None:
+        return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
     frames, sequences, n_candidates = found
-    return Delivered(frames, sequences, n_candidates, host, time.monotonic() - started, peak_memory(plan.device))
+    seconds = time.monotonic() - started
+    return Delivered(frames, sequences, n_candidates, host, seconds, peak_memory(plan.device), cuts)
 
 
 def _compute(
-    order: Order, share: Share, subjects: dict[int, Subject], vocabulary: Vocabulary, rows: TokenRows
+    order: Order, part: Planned, share: Share, subjects: dict[int, Subject], vocabulary: Vocabulary, rows: TokenRows
+) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]] | None:
+    """Rows, sequences and candidates of a share, as in Delivered; None where memory runs out."""
+    try:
+        return _computed(order, part, share, subjects, vocabulary, rows)
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Only now: what was computed so far lived as long as the error did.
+    gc.collect()
+    return None
+
+
+def _smaller(part: Planned) -> Planned | None:
+    """The same share in smaller tiles; None where they are the smallest."""
+    # What is selected over part of the documents needs all exact sums at that moment.
+    splits = part.plan.n_passes > 1
+    smaller = replace(
+        part,
+        passes=in_smaller_tiles(part.passes, splits=splits),
+        pilot_passes=in_smaller_tiles(part.pilot_passes, splits=True),
+    )
+    return smaller if smaller != part else None
+
+
+def _computed(
+    order: Order, part: Planned, share: Share, subjects: dict[int, Subject], vocabulary: Vocabulary, rows: TokenRows
 ) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]]:
     plan = order.planned.plan
     profiling = None
     if share.models and plan.features is not None:
         profiling = Profiling(order.study, vocabulary, rows, n_rows=plan.profile_rows)
-    part = _part(order.planned, share)
     computation = Computation(part, share, subjects, rows, vocabulary, profiling, lambda _line: None, shows_bars=False)
     try:
         frames = [frame for done in computation.run(Begun()) for frame in done.frames]
@@ -192,10 +231,10 @@ def _opened(order: Order, index: int) -> tuple[Subject, Vocabulary]:
     return found
 
 
-def _unload(needed: set[str]) -> None:
-    """Let go of the models that were used least lately, as long as there is too much of them."""
+def _unload(needed: set[str], most: int) -> None:
+    """Let go of the models that were used least lately, as long as there are more bytes of them than `most`."""
     for key in [key for key in _loaded if key not in needed]:
-        if sum(_bytes(subject) for subject, _ in _loaded.values()) > _MOST_LOADED:
+        if sum(_bytes(subject) for subject, _ in _loaded.values()) > most:
             del _loaded[key]
 
 

@@ -124,10 +124,10 @@ def table(found: dict[str, Any]) -> str:
             "",
             f"The demo study on a local Ray, workers of one core: {took['1']:.0f} s with one, {took['2']:.0f} s with "
             f"two, efficiency {100 * shared['efficiency']:.0f}% (target {100 * shares.EFFICIENCY:.0f}%). A share of a "
-            f"model takes {share['model']:.1f} s and {write['model']:.2f} s to write, one of a pair "
-            f"{share['pair']:.1f} s and {write['pair']:.2f} s. Simulated with {shares.WORKERS} workers of an H200 "
-            f"each, ten GPT2-smalls and 100 M tokens, the writer takes {100 * shared['driver_share']:.1f}% of the time "
-            f"(target {100 * shares.DRIVER:.0f}%).",
+            f"model takes {share['model']:.1f} s, one of a pair {share['pair']:.1f} s. With as many neurons as "
+            f"GPT2-small has, {write['model']:.1f} and {write['pair']:.1f} s to write: simulated with "
+            f"{shares.WORKERS} workers of an H200 each, ten GPT2-smalls and 100 M tokens, the writer takes "
+            f"{100 * shared['driver_share']:.1f}% of the time (target {100 * shares.DRIVER:.0f}%).",
         ]
     if asked := found.get("experiments"):
         lines += ["", "| experiment on demo-1 | edited passes | ratio to forward | per pass |", "|---|---|---|---|"]

@@ -8,6 +8,12 @@ from typing import Any
 
 import psutil
 
+from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes.measuring import open_study
+from ingest.recipes.planning import plan_run
+from ingest.recipes.working import Order
+from ingest.study import read_study
+from ingest.subject.locate import locate_all
 from tests.runs.interrupted import MEASURES, make_models, make_study, memory_for
 from tests.support.commands import Ended, Forked, forked
 from tests.support.small_models import CONTEXT
@@ -21,13 +27,28 @@ METHODS = {name: MEASURES[name] for name in ("exact in passes", "refined", "sket
 
 def home_with(method: str, folder: Path) -> Path:
     """A folder with models, texts, `study.toml`, and `alone.duckdb`, which one process makes of it."""
-    make_models(folder)
-    study = make_study(folder / "study.toml", METHODS[method])
-    if method == "exact in passes":
-        make_study(folder / "study.toml", METHODS[method], memory=memory_for(study, 3))
+    study = _write(method, folder)
     ended = forked("ingest", study, "--warehouse", folder / "alone.duckdb", scratch=folder / "printed")
     assert ended.code == 0, ended.err
     return folder
+
+
+def order_of(method: str, folder: Path) -> Order:
+    """A study with models and texts, as workers get it."""
+    study = read_study(_write(method, folder))
+    opened = open_study(study, locate_all(study), RawWarehouse(folder / "alone.duckdb"), lambda _line: None)
+    assert opened.rows is not None
+    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None)
+    return Order(study, planned, opened.rows.folder, opened.rows.manifest)
+
+
+def _write(method: str, folder: Path) -> Path:
+    make_models(folder)
+    measure = (MEASURES | METHODS)[method]
+    study = make_study(folder / "study.toml", measure)
+    if method == "exact in passes":
+        make_study(folder / "study.toml", measure, memory=memory_for(study, 3))
+    return study
 
 
 def arguments(home: Path, warehouse: Path, on: str, *options: object) -> list[object]:

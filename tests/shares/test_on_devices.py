@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
+import torch
 
-from ingest.raw.warehouse import RawWarehouse
+from ingest.measure.correlation import CrossMoments, Tile
 from ingest.recipes import working
-from ingest.recipes.measuring import open_study
-from ingest.recipes.planning import plan_run
 from ingest.recipes.working import Delivered, Order, Refused, compute
-from ingest.study import read_study
-from ingest.subject.locate import locate_all
-from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_shares, shared, workers_of
+from ingest.runs.shares import shares_of
+from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_shares, order_of, shared, workers_of
 from tests.support.commands import forked, one_line_of_refusal, wait_for
 from tests.support.tables import rows
 
@@ -60,12 +60,40 @@ def test_a_worker_and_then_the_driver_die(home: Path, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def order(tmp_path_factory: pytest.TempPathFactory) -> Order:
     """A study, as workers get it."""
-    folder = home_with("sketch", tmp_path_factory.mktemp("order"))
-    study = read_study(folder / "study.toml")
-    opened = open_study(study, locate_all(study), RawWarehouse(folder / "alone.duckdb"), lambda _line: None)
-    assert opened.rows is not None
-    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None)
-    return Order(study, planned, opened.rows.folder, opened.rows.manifest)
+    return order_of("sketch", tmp_path_factory.mktemp("order"))
+
+
+@pytest.mark.parametrize("method", ["exact", "exact in passes", "refined"])
+def test_what_does_not_fit_in_memory_is_done_in_smaller_tiles(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(method, tmp_path)
+    last = len(shares_of(order.planned.plan)) - 1
+    roomy = compute(order, last)
+    assert isinstance(roomy, Delivered)
+    assert roomy.cuts == 0
+    made = CrossMoments.__init__
+
+    def with_little_memory(self: CrossMoments, tiles: list[Tile], *others: Any) -> None:
+        made(self, tiles, *others)
+        if any(tile.last - tile.first > 1 for tile in tiles) or (method == "exact in passes" and len(tiles) > 1):
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB")
+
+    monkeypatch.setattr(CrossMoments, "__init__", with_little_memory)
+    found = compute(order, last)
+    assert isinstance(found, Delivered)
+    assert found.cuts > 0
+    assert [name for name, _ in found.frames] == [name for name, _ in roomy.frames]
+    for (name, ours), (_, theirs) in zip(found.frames, roomy.frames, strict=True):
+        assert ours.equals(theirs), name
+
+    def with_none(_self: CrossMoments, _tiles: list[Tile], *_others: Any) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(CrossMoments, "__init__", with_none)
+    assert compute(order, last) == Refused(
+        f"worker on {socket.gethostname()}: share {last} does not fit in memory: lower [device] memory", True
+    )
 
 
 def test_a_worker_elsewhere_unpacks_the_corpus(order: Order, tmp_path: Path) -> None:
