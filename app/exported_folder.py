@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from app.object_storage import FILES_AT, MOUNT, fetched, is_address, mount
 from app.quoting import literal, quoted
 
 CARD = "dataset.json"
@@ -19,8 +20,18 @@ _DATABASE = "neurons.duckdb"
 _FACTS = ("made_by", "build", "built_at", "licence")
 
 
-def database_in(place: Path) -> Path:
-    """The database that a path stands for: of an exported folder what it holds, else the path itself."""
+def database_in(place: Path | str) -> Path:
+    """The database that a path stands for: of an exported folder what it holds, else the path itself.
+
+    Args:
+        place: path, or the address of an exported folder in object storage.
+
+    Raises:
+        NoWarehouse: there is no export at an address.
+    """
+    if is_address(place):
+        return fetched(str(place), CARD)
+    place = Path(place).expanduser()
     if not place.is_dir():
         return place
     return place / CARD if (place / CARD).exists() and not (place / _DATABASE).exists() else place / _DATABASE
@@ -45,15 +56,19 @@ def attach_views(con: duckdb.DuckDBPyConnection, card: Path, name: str) -> None:
     Raises:
         duckdb.Error: the files cannot be read, or the description is none.
     """
-    folder = card.resolve().parent
+    folder = str(card.resolve().parent)
     try:
         told = json.loads(card.read_text(encoding="utf-8"))
-        statements = list(_statements(told, folder))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        is_elsewhere = FILES_AT in told
+        # The folder's own name may hold what a pattern gives a meaning.
+        statements = list(_statements(told, MOUNT if is_elsewhere else f"{glob.escape(folder)}/"))
+        if is_elsewhere:
+            mount(con, told[FILES_AT])
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
         raise duckdb.IOException(f"{CARD} does not describe Parquet files of an export") from error
     # A pattern is compared with the folders as it is written.
-    places = ", ".join(literal(place) for place in (str(folder), glob.escape(str(folder))))
-    con.execute(f"set allowed_directories = [{places}]")
+    places = [MOUNT] if is_elsewhere else [folder, glob.escape(folder)]
+    con.execute(f"set allowed_directories = [{', '.join(map(literal, places))}]")
     con.execute(f"attach ':memory:' as {quoted(name)}")
     ((before,),) = con.execute("select current_database()").fetchall()
     con.execute(f"use {quoted(name)}")
@@ -61,7 +76,8 @@ def attach_views(con: duckdb.DuckDBPyConnection, card: Path, name: str) -> None:
     con.execute(f"use {quoted(before)}")
 
 
-def _statements(told: dict[str, Any], folder: Path) -> Iterator[str]:
+def _statements(told: dict[str, Any], before: str) -> Iterator[str]:
+    """SQL that makes the views, with what stands before the names of the files."""
     yield "create schema marts"
     facts = {name: told[name] for name in _FACTS}
     facts |= {f"version of {name}": number for name, number in told["versions"].items()}
@@ -70,8 +86,7 @@ def _statements(told: dict[str, Any], folder: Path) -> Iterator[str]:
     for table in told["tables"]:
         view = f"marts.{quoted(table['name'])}"
         columns = ", ".join(quoted(column["name"]) for column in table["columns"])
-        # The folder's own name may hold what a pattern gives a meaning.
-        files = literal(f"{glob.escape(str(folder))}/{table['files']}")
+        files = literal(before + table["files"])
         kinds = ", ".join(f"{quoted(column)}: varchar" for column in table["partitions"])
         hive = f"true, hive_types = {{{kinds}}}" if kinds else "false"
         yield f"create view {view} as select {columns} from read_parquet({files}, hive_partitioning = {hive})"

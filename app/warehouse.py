@@ -51,7 +51,7 @@ def own_warehouse() -> Path:
 def default_warehouse() -> Path:
     """The database that $NEURONS_WAREHOUSE names, or else the repository's own."""
     named = os.environ.get("NEURONS_WAREHOUSE")
-    return database_in(Path(named)) if named else own_warehouse()
+    return database_in(named) if named else own_warehouse()
 
 
 def newest(warehouse: Path) -> Path:
@@ -98,8 +98,8 @@ def connect(
     extension, and its only place to write is temporary tables. Take a `cursor` per thread.
 
     Args:
-        warehouse: the database whose published version is meant, or an export; $NEURONS_WAREHOUSE if not given, or
-            else the one that `neurons demo` fills.
+        warehouse: the database whose published version is meant, or an export, on this machine or in object storage;
+            $NEURONS_WAREHOUSE if not given, or else the one that `neurons demo` fills.
         timeout_s: DuckDB stops every query of the connection after this many seconds.
         memory: bytes that DuckDB may hold; a share of the machine's if not given.
 
@@ -107,7 +107,7 @@ def connect(
         NoWarehouse: there is no database.
         NothingPublished: nothing of it can be read yet.
     """
-    warehouse = default_warehouse() if warehouse is None else database_in(Path(warehouse).expanduser())
+    warehouse = default_warehouse() if warehouse is None else database_in(warehouse)
     name = catalog_name(warehouse)
     con = attach_newest(warehouse, name)
     settings = {

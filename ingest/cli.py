@@ -15,8 +15,8 @@ from ingest.settings import DEMO_MODELS, DEMO_TRAINING, warehouse_path
 
 _WAREHOUSE = click.option(
     "--warehouse",
-    type=click.Path(path_type=Path),
-    help="DuckDB file, or an exported folder; default: $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb.",
+    help="DuckDB file, or an exported folder, here or in object storage (s3://...); default: $NEURONS_WAREHOUSE, else "
+    "warehouse/neurons.duckdb.",
 )
 
 
@@ -28,7 +28,7 @@ def cli() -> None:
 
 @cli.command()
 @_WAREHOUSE
-def demo(warehouse: Path | None) -> None:
+def demo(warehouse: str | None) -> None:
     """The demo study: ingest, dbt build, printed result."""
     from ingest.recipes.demo import run_demo
 
@@ -56,7 +56,7 @@ def train_demo(seeds: tuple[int, ...], tokens: int, device: str, threads: int, o
 @_WAREHOUSE
 @click.option("--on", metavar="WHERE", help="Share the measures out: devices, ray, or ray://HOST:PORT.")
 @click.option("--workers", type=click.IntRange(min=1), help="With --on devices or ray: how many. [default: as fit]")
-def ingest(study: Path, warehouse: Path | None, on: str | None, workers: int | None) -> None:
+def ingest(study: Path, warehouse: str | None, on: str | None, workers: int | None) -> None:
     """Measure what STUDY names and run its experiments; may be stopped and started again."""
     if workers is not None and on is None:
         raise click.UsageError("--workers needs --on devices or --on ray")
@@ -100,7 +100,7 @@ def plan(study: Path, machine: str, devices: int) -> None:
 @_WAREHOUSE
 @click.option("--full-refresh", is_flag=True, help="Rebuild incremental tables too.")
 @click.option("--vars", "variables", default=None, help="dbt vars as YAML, such as '{universal_threshold: 0.4}'.")
-def build(warehouse: Path | None, full_refresh: bool, variables: str | None) -> None:
+def build(warehouse: str | None, full_refresh: bool, variables: str | None) -> None:
     """dbt build on the warehouse, then publish it to readers."""
     from ingest.recipes.build import build_marts
 
@@ -113,7 +113,7 @@ def build(warehouse: Path | None, full_refresh: bool, variables: str | None) -> 
 @click.option("--layers", type=click.IntRange(min=1, max=65_535), help="Blocks of a model that is not known by name.")
 @click.option("--d-mlp", type=click.IntRange(min=1), help="Neurons per layer of a model that is not known by name.")
 @_WAREHOUSE
-def import_published(path: Path, model: str, layers: int | None, d_mlp: int | None, warehouse: Path | None) -> None:
+def import_published(path: Path, model: str, layers: int | None, d_mlp: int | None, warehouse: str | None) -> None:
     """Take a published frame of neurons (CSV or Parquet) into the warehouse."""
     from ingest.recipes.importing import import_frame
 
@@ -142,7 +142,7 @@ def sql(
     form: Any,
     out: Path | None,
     timeout: float,
-    warehouse: Path | None,
+    warehouse: str | None,
 ) -> None:
     """Ask QUESTION (a name from the list, or a .sql FILE), or run any read-only query; alone, list the questions."""
     from ingest.recipes.ask import ask, list_questions
@@ -159,7 +159,7 @@ def sql(
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--figures", type=click.Path(path_type=Path, file_okay=False), help="Folder for PNG and SVG files.")
 @_WAREHOUSE
-def report(out: Path, figures: Path | None, warehouse: Path | None) -> None:
+def report(out: Path, figures: Path | None, warehouse: str | None) -> None:
     """The papers' figures and tables from this warehouse, published beside ours, as one HTML file OUT."""
     from ingest.recipes.report import report as run
 
@@ -173,7 +173,7 @@ def report(out: Path, figures: Path | None, warehouse: Path | None) -> None:
 )
 @click.option("--duckdb", "form", flag_value="duckdb", help="One DuckDB file, which the explorer opens too.")
 @_WAREHOUSE
-def export(folder: Path, form: Any, warehouse: Path | None) -> None:
+def export(folder: Path, form: Any, warehouse: str | None) -> None:
     """Marts as files that someone else can open, with a README of every column, in a new folder DIR."""
     from ingest.recipes.export import export as run
 
@@ -184,7 +184,7 @@ def export(folder: Path, form: Any, warehouse: Path | None) -> None:
 @_WAREHOUSE
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @click.option("--browser/--no-browser", default=True, help="Open it in a browser.")
-def explorer(warehouse: Path | None, port: int, browser: bool) -> None:
+def explorer(warehouse: str | None, port: int, browser: bool) -> None:
     """The explorer, in the browser, on what was published last."""
     from ingest.recipes.explore import open_explorer
 
@@ -193,7 +193,7 @@ def explorer(warehouse: Path | None, port: int, browser: bool) -> None:
 
 @cli.command()
 @_WAREHOUSE
-def status(warehouse: Path | None) -> None:
+def status(warehouse: str | None) -> None:
     """Runs, parts done, tables and their sizes."""
     from ingest.recipes.status import print_status
 

@@ -13,12 +13,15 @@ DEMO_TRAINING = ROOT / "warehouse" / "demo-training"
 STUDIES = Path(__file__).resolve().parent / "studies"
 
 
-def warehouse_path(given: Path | None = None) -> Path:
+def warehouse_path(given: Path | str | None = None) -> Path:
     """The warehouse: the given path, else $NEURONS_WAREHOUSE, else warehouse/neurons.duckdb in the project.
 
-    A folder stands for the database in it.
+    A folder stands for the database in it, an address in object storage for the export there.
+
+    Raises:
+        NoWarehouse: there is no export at an address.
     """
-    return database_in((given or default_warehouse()).expanduser().resolve())
+    return (database_in(given) if given else default_warehouse()).expanduser().resolve()
 
 
 def state_folder(warehouse: Path) -> Path:

@@ -77,7 +77,7 @@ class _Watched(RawWarehouse):
 def _seconds_of_large(raw: RawWarehouse, frames: Frames) -> float:
     """Median seconds that a share of the demo takes to write with as many neurons as GPT2-small has."""
     times = SHAPE.n_units // 2_048
-    grown = [(name, pl.concat([frame] * times)) for name, frame in frames]
+    grown = [(name, pl.concat([frame] * times).rechunk()) for name, frame in frames]
     took = []
     for _ in range(3):
         started = time.perf_counter()
