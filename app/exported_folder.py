@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from app.object_storage import FILES_AT, MOUNT, fetched, is_address, mount
+from app.object_storage import FILES_AT, MOUNT, fetched, is_address, mount, unreadable
 from app.quoting import literal, quoted
 
 CARD = "dataset.json"
@@ -55,24 +55,30 @@ def attach_views(con: duckdb.DuckDBPyConnection, card: Path, name: str) -> None:
 
     Raises:
         duckdb.Error: the files cannot be read, or the description is none.
+        NoWarehouse: the files are in object storage, and cannot be read there.
     """
     folder = str(card.resolve().parent)
     try:
         told = json.loads(card.read_text(encoding="utf-8"))
-        is_elsewhere = FILES_AT in told
+        address = told.get(FILES_AT)
         # The folder's own name may hold what a pattern gives a meaning.
-        statements = list(_statements(told, MOUNT if is_elsewhere else f"{glob.escape(folder)}/"))
-        if is_elsewhere:
-            mount(con, told[FILES_AT])
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        statements = list(_statements(told, MOUNT if address else f"{glob.escape(folder)}/"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise duckdb.IOException(f"{CARD} does not describe Parquet files of an export") from error
+    if address:
+        mount(con, address)
     # A pattern is compared with the folders as it is written.
-    places = [MOUNT] if is_elsewhere else [folder, glob.escape(folder)]
+    places = [MOUNT] if address else [folder, glob.escape(folder)]
     con.execute(f"set allowed_directories = [{', '.join(map(literal, places))}]")
     con.execute(f"attach ':memory:' as {quoted(name)}")
     ((before,),) = con.execute("select current_database()").fetchall()
     con.execute(f"use {quoted(name)}")
-    con.execute(";\n".join(statements))
+    try:
+        con.execute(";\n".join(statements))
+    except (duckdb.Error, OSError) as error:
+        if address:
+            raise unreadable(address, error) from error
+        raise
     con.execute(f"use {quoted(before)}")
 
 

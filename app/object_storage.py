@@ -56,8 +56,7 @@ def fetched(address: str, name: str) -> Path:
             f"there is no Parquet export at {address}: name the folder that `neurons export --parquet` wrote"
         ) from None
     except Exception as error:  # every kind of storage has errors of its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise NoWarehouse(f"{address} cannot be read: {reason}") from error
+        raise unreadable(address, error) from error
     return kept
 
 
@@ -65,10 +64,19 @@ def mount(con: duckdb.DuckDBPyConnection, address: str) -> None:
     """Let a connection read the files below an address, and nothing else of the storage, under the name MOUNT.
 
     Raises:
-        OSError, ValueError, ImportError: the storage cannot be reached.
+        NoWarehouse: the storage cannot be reached.
     """
-    storage, folder = fsspec.core.url_to_fs(address)
+    try:
+        storage, folder = fsspec.core.url_to_fs(address)
+    except Exception as error:  # as above
+        raise unreadable(address, error) from error
     con.register_filesystem(_ReadOnly(folder, storage))
+
+
+def unreadable(address: str, error: Exception) -> NoWarehouse:
+    """The error that says why an address cannot be read."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return NoWarehouse(f"{address} cannot be read: {reason}")
 
 
 class _ReadOnly(DirFileSystem):  # type: ignore[misc]

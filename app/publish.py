@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from app.errors import ReaderError
 from app.exported_folder import MARK, attach_views, is_card
 from app.quoting import literal, quoted
 
@@ -105,6 +106,7 @@ def attached(database: Path, name: str) -> duckdb.DuckDBPyConnection:
 
     Raises:
         duckdb.Error: the file cannot be opened.
+        NoWarehouse: it is in object storage, and cannot be read there.
     """
     # A memory database with the file attached, rather than the file itself: the catalog keeps its name whatever the
     # file's name is, and two connections of one process may have different settings.
@@ -123,7 +125,7 @@ def attached(database: Path, name: str) -> duckdb.DuckDBPyConnection:
             attach_views(con, database, name)
         else:
             con.execute(f"attach {literal(str(database))} as {quoted(name)} (read_only)")
-    except duckdb.Error:
+    except (duckdb.Error, ReaderError):
         con.close()
         raise
     return con

@@ -12,6 +12,7 @@ from polars.testing import assert_frame_equal
 
 from app import object_storage
 from app.errors import NoWarehouse
+from app.exported_folder import database_in
 from app.questions import FOLDER, questions
 from app.sandbox import run_query
 from app.warehouse import connect
@@ -56,6 +57,16 @@ def test_nothing_else_is_read_and_nothing_written(elsewhere: str) -> None:
             with pytest.raises((duckdb.Error, PermissionError)):
                 con.execute(query)
     assert fsspec.filesystem("memory").find("/") == before
+
+
+@pytest.mark.slow
+def test_what_is_gone_since_is_said(elsewhere: str) -> None:
+    card = database_in(elsewhere)
+    storage = fsspec.filesystem("memory")
+    for path in [path for path in storage.store if "/neurons/" in path]:
+        del storage.store[path]
+    with pytest.raises(NoWarehouse, match=r"cannot be read: .*No files found"):
+        connect(card)
 
 
 @pytest.mark.slow
