@@ -37,7 +37,7 @@
 {% macro checksum_of(ids) -%}
     {%- set parts = [
         var('moment_strata') | join(' '), effective_df('a', 'b'), t_quantile('a'), heldout_reduction('a', 'b'),
-        exact_sum('a'), as_number('a'),
+        exact_sum('a'), as_number('a'), mean_rank_percentile('a', 'b'), halves_compared(),
     ] -%}
     {%- for id in ids | sort -%}
         {%- do parts.append(id ~ graph.nodes[id].checksum.checksum) -%}

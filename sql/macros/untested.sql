@@ -27,11 +27,14 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# What the warehouse is tested as, and by: a new test looks at every run. #}
+{# What the warehouse is tested as, and by: a new test, or a new rule of a column, looks at every run. #}
 {% macro project_checksum() -%}
-    {%- set asked = [] -%}
+    {%- set asked, rules = [], [] -%}
     {%- for id, node in graph.nodes.items() if node.resource_type in ('model', 'test') -%}
         {%- do asked.append(id) -%}
+        {%- for name, column in node.columns.items() if column.config.meta -%}
+            {%- do rules.append(id ~ name ~ column.config.meta) -%}
+        {%- endfor -%}
     {%- endfor -%}
-    {{ return(checksum_of(asked)) }}
+    {{ return(local_md5(checksum_of(asked) ~ rules | sort | join(' '))) }}
 {%- endmacro %}

@@ -132,6 +132,20 @@ def test_only_the_new_run_is_computed(compiled: dict[str, str], built: Built) ->
             assert "'second'" not in runs, name
 
 
+def test_the_checksum_holds_every_macro_that_such_tables_are_made_with() -> None:
+    project = BY_RUN.parents[2]
+    macros = {
+        name: file.read_text()
+        for file in (project / "sql" / "macros").glob("*.sql")
+        for name in re.findall(r"\{% macro (\w+)\(", file.read_text())
+    }
+    sql = "".join(file.read_text() for file in [*BY_RUN.glob("*.sql"), BY_RUN.parent / "int_power_sums.sql"])
+    called = {name for name in re.findall(r"(\w+)\(", " ".join(re.findall(r"\{\{.*?\}\}", sql))) if name in macros}
+    assert {"exact_sum", "of_new_runs"} <= called
+    (hashed,) = re.findall(r"macro checksum_of\(.*?endmacro", macros["checksum_of"], re.DOTALL)
+    assert called - {"of_new_runs", "ref"} <= set(re.findall(r"(\w+)\(", hashed))
+
+
 def test_a_new_model_is_compared_with_every_known_one(grown: Path) -> None:
     universality = "select model, n_partners from marts.neuron_universality where comparison = 'seeds'"
     found = rows(grown, f"{universality} and run = 'third' group by all order by all").rows()
