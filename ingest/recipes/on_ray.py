@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import Any
+from urllib.parse import urlsplit
 
 from ingest.errors import InputError, RunFailed, first_line
 from ingest.recipes.sharing import MOST_DEATHS
 from ingest.recipes.working import Delivered, Order, Refused, compute, packed
 
 LOCAL = "ray"
+_ATTEMPTS = 4
+_PORT = 10_001  # that Ray gives its server for drivers
 
 
 class OnRay:
@@ -34,19 +39,15 @@ class OnRay:
         except ImportError:
             raise InputError("--on ray needs Ray: pip install 'neuron-warehouse[cluster]'") from None
         self._ray = ray
-        quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
         self._is_local = address == LOCAL
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", UserWarning)  # of what the error says
-                if self._is_local:
-                    cpus, gpus = n_workers * threads, n_workers if has_gpu else 0
-                    ray.init("local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False, **quiet)
-                else:
-                    ray.init(address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise InputError(f"--on {address}: no Ray could be reached ({first_line(error)})") from None
+        if self._is_local:
+            cpus, gpus = n_workers * threads, n_workers if has_gpu else 0
+            self._connect(address, "local", num_cpus=cpus, num_gpus=gpus, include_dashboard=False)
+        elif _answers(address):
+            self._connect(address, address)
+        else:
+            raise InputError(f"--on {address}: no Ray could be reached (nothing listens there)")
         self._resources = {"num_cpus": threads, "num_gpus": int(has_gpu)}
         has = ray.cluster_resources()
         self.n_workers = int(has.get("GPU", 0) if has_gpu else has.get("CPU", 0) // threads)
@@ -54,6 +55,22 @@ class OnRay:
             self.close()
             needs = "an accelerator" if has_gpu else f"{threads} CPUs"
             raise InputError(f"--on {address}: no node of this Ray has {needs}: lower [device] threads")
+
+    def _connect(self, on: str, address: str, **named: Any) -> None:
+        """Start or reach Ray; its server for drivers may crash on one connection and serve the next.
+
+        Raises:
+            InputError: if that fails again and again.
+        """
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", UserWarning)  # of what the error says
+                    self._ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **named)
+                return
+            except (ConnectionError, RuntimeError, ValueError) as error:
+                if attempt == _ATTEMPTS or self._is_local:
+                    raise InputError(f"--on {on}: no Ray could be reached ({first_line(error)})") from None
 
     def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
         """As Executor."""
@@ -75,3 +92,13 @@ class OnRay:
     def close(self) -> None:
         """Disconnect; a local Ray ends."""
         self._ray.shutdown()
+
+
+def _answers(address: str) -> bool:
+    """Whether anything listens at an address."""
+    place = urlsplit(address)
+    try:
+        socket.create_connection((place.hostname or "", place.port or _PORT), timeout=5).close()
+    except (OSError, ValueError):
+        return False
+    return True

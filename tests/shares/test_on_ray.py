@@ -85,7 +85,7 @@ def test_a_worker_and_a_node_die(home: Path, tmp_path: Path, cluster: tuple[Any,
 
 @pytest.mark.slow
 def test_a_worker_and_a_node_die_again_and_again(home: Path, tmp_path: Path, cluster: tuple[Any, str]) -> None:
-    for turn in range(3):
+    for turn in range(10):
         _dies_twice(home, tmp_path / f"{turn}.duckdb", cluster)
         cluster[0].add_node(num_cpus=1)
 
