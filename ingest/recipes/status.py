@@ -29,4 +29,4 @@ def print_status(warehouse: Path, say: Callable[[str], None]) -> None:
     say("Tables")
     say(table(Result(status.tables)))
     state = sum(f.stat().st_size for f in state_folder(warehouse).rglob("*") if f.is_file())
-    say(f"{status.n_bytes / 1e6:.1f} MB in the warehouse, {state / 1e6:.1f} MB of state of unfinished runs")
+    say(f"{status.n_bytes / 1e6:.1f} MB in the warehouse, {state / 1e6:.1f} MB of state that runs go on from")
