@@ -85,6 +85,11 @@ class BadOutput(ReaderError):
 
 
 def without_paths(message: str) -> str:
-    """DuckDB's message without names of files; the lines that repeat the user's own query stay as they are."""
+    """DuckDB's message without names of files; the lines that repeat the user's own query stay as they are.
+
+    Of an error that Python raised while DuckDB read its files, the last line, without the traceback.
+    """
+    if message.startswith("Traceback"):
+        message = message.strip().splitlines()[-1]
     said, line, query = message.partition("\nLINE ")
     return _PATH.sub("the file", said).strip() + (f"\n\nLINE {query.rstrip()}" if line else "")

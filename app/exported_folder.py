@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from app.object_storage import FILES_AT, MOUNT, fetched, is_address, mount, unreadable
+from app.object_storage import MOUNT, address_of, fetched, is_address, mount, unreadable
 from app.quoting import literal, quoted
 
 CARD = "dataset.json"
@@ -60,7 +60,7 @@ def attach_views(con: duckdb.DuckDBPyConnection, card: Path, name: str) -> None:
     folder = str(card.resolve().parent)
     try:
         told = json.loads(card.read_text(encoding="utf-8"))
-        address = told.get(FILES_AT)
+        address = address_of(card, told)
         # The folder's own name may hold what a pattern gives a meaning.
         statements = list(_statements(told, MOUNT if address else f"{glob.escape(folder)}/"))
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -17,12 +17,17 @@ import duckdb
 import fsspec
 from fsspec.implementations.dirfs import DirFileSystem
 
-from app.errors import NoWarehouse
+from app.errors import NoWarehouse, without_paths
 
 # The name under which DuckDB reads the files of the one export that a connection is about.
 MOUNT = "export://"
-FILES_AT = "files_at"
+_FILES_AT = "files_at"
 _FETCHED = Path(__file__).resolve().parent.parent / "warehouse" / "elsewhere"
+
+
+def address_of(card: Path, told: dict[str, Any]) -> str | None:
+    """Where the files are that a card describes, if it was fetched; a card that somebody sends cannot say so."""
+    return told.get(_FILES_AT) if card.resolve().is_relative_to(_FETCHED.resolve()) else None
 
 
 def is_address(place: Path | str) -> bool:
@@ -45,7 +50,7 @@ def fetched(address: str, name: str) -> Path:
     try:
         storage, folder = fsspec.core.url_to_fs(address)
         storage.invalidate_cache()  # what was exported there since is seen
-        text = json.dumps(json.loads(storage.cat_file(f"{folder}/{name}")) | {FILES_AT: address})
+        text = json.dumps(json.loads(storage.cat_file(f"{folder}/{name}")) | {_FILES_AT: address})
         if not kept.exists() or kept.read_text(encoding="utf-8") != text:
             kept.parent.mkdir(parents=True, exist_ok=True)
             new = kept.with_name(f".{name}-{os.getpid()}")
@@ -75,21 +80,32 @@ def mount(con: duckdb.DuckDBPyConnection, address: str) -> None:
 
 def unreadable(address: str, error: Exception) -> NoWarehouse:
     """The error that says why an address cannot be read."""
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = (without_paths(str(error)).splitlines() or [type(error).__name__])[0]
     return NoWarehouse(f"{address} cannot be read: {reason}")
 
 
 class _ReadOnly(DirFileSystem):  # type: ignore[misc]
-    """A folder of some storage, which is not written."""
+    """A folder of some storage, which is not written, and above which nothing is read."""
 
     protocol = MOUNT.removesuffix("://")
 
     def open(self, path: str, mode: str = "rb", **named: Any) -> Any:
         if set(mode) - set("rbt"):
-            raise PermissionError(f"{path} is of an export, which is only read")
-        return super().open(self._strip_protocol(path), mode, **named)
+            self._refuse()
+        return super().open(self._below(path), mode, **named)
 
     def glob(self, path: str, **named: Any) -> Any:
         # The folder's own name may hold what a pattern gives a meaning.
-        pattern = f"{glob.escape(self.path)}/{self._strip_protocol(path)}"
-        return self._relpath(self.fs.glob(pattern, **named))
+        return self._relpath(self.fs.glob(f"{glob.escape(self.path)}/{self._below(path)}", **named))
+
+    def _below(self, path: str) -> str:
+        stripped: str = self._strip_protocol(path)
+        if ".." in stripped.split("/"):
+            raise FileNotFoundError(f"{path} is not of the export")
+        return stripped
+
+    def _refuse(self, *_given: Any, **_named: Any) -> Any:
+        raise PermissionError("an export is only read")
+
+    rm = rm_file = delete = rmdir = mv = move = rename = mkdir = makedirs = touch = _refuse
+    copy = cp = cp_file = put = put_file = upload = pipe = pipe_file = write_bytes = write_text = _refuse

@@ -212,14 +212,12 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except ReaderError as error:
         _fail(str(error), 2)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        _fail("the disk is full: make room and start again, finished parts are kept", 2)
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        _fail("memory ran out: lower [device] memory or [device] batch_rows in the study", 2)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            _fail("the disk is full: make room and start again, finished parts are kept", 2)
+        if is_out_of_memory(error):
+            _fail("memory ran out; in a study, lower [device] memory or [device] batch_rows", 2)
+        raise
 
 
 def _fail(text: str, code: int) -> None:

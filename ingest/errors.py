@@ -6,11 +6,12 @@ NeuronsError
 └── RunFailed         the work itself failed: exit code 1
 """
 
+import errno
 import re
 
 _FULL = re.compile(r"no space left|quota exceeded|file too large|out of disk", re.I)
-# torch has a class for an accelerator's memory, and none for that of the machine.
-_NO_MEMORY = re.compile(r"out of memory|can't allocate memory", re.I)
+# torch has a class for an accelerator's memory, and none for that of the machine or of a library on the accelerator.
+_NO_MEMORY = re.compile(r"out of memory|can't allocate memory|ALLOC_FAILED", re.I)
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -19,8 +20,12 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of Python, of numpy or of torch on any device says that there is no memory left."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error))))
+    """Whether an error of Python, numpy, DuckDB, or of torch on any device says that there is no memory left."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    is_named = type(error).__name__ == "OutOfMemoryException"  # DuckDB's
+    is_said = isinstance(error, RuntimeError) and bool(_NO_MEMORY.search(str(error)))
+    return isinstance(error, MemoryError) or is_named or is_said
 
 
 def first_line(error: BaseException) -> str:

@@ -88,28 +88,20 @@ def with_small_tiles(work: Work, room: int) -> Work:
     return replace(work, tiles=tuple(tiles))
 
 
-def in_smaller_tiles(tiles_of_passes: list[list[Tile]], *, splits: bool) -> list[list[Tile]]:
+def in_smaller_tiles(tiles_of_passes: list[list[Tile]]) -> list[list[Tile]]:
     """The next smaller tiles, for memory that did run out: each is cut in two at the partner's layers.
 
-    Args:
-        tiles_of_passes: tiles of each pass.
-        splits: whether there may be more passes: each is made two then.
+    A pass keeps what it is about: who is followed through the documents for an error is chosen among its tiles.
 
     Returns:
         What there is to try; the same where nothing is left to be cut.
     """
-    cut = [[half for tile in tiles for half in _halves(tile)] for tiles in tiles_of_passes]
-    return [half for tiles in cut for half in _halves_of_pass(tiles)] if splits else cut
+    return [[half for tile in tiles for half in _halves(tile)] for tiles in tiles_of_passes]
 
 
 def _halves(tile: Tile) -> list[Tile]:
     middle = (tile.first + tile.last) // 2
     return [tile] if middle == tile.first else [replace(tile, last=middle), replace(tile, first=middle)]
-
-
-def _halves_of_pass(tiles: list[Tile]) -> list[list[Tile]]:
-    middle = len(tiles) // 2
-    return [tiles] if middle == 0 else [tiles[:middle], tiles[middle:]]
 
 
 @dataclass(frozen=True)

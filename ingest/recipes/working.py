@@ -107,35 +107,26 @@ def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None)
         keep_freed_memory()
         share = shares_of(plan)[number]
         rows = _rows(order, files)
-        opened = {index: _opened(order, index) for index in sorted(share.subjects(plan))}
-        needed = {plan.models[index].weights_hash for index in opened}
-        _unload(needed, _MOST_LOADED)
-        subjects = {index: subject for index, (subject, _) in opened.items()}
-        _, vocabulary = next(iter(opened.values()))  # all of them have the same
-        part: Planned | None = _part(order.planned, share)
-        cuts, found = 0, None
-        while part is not None and (found := _compute(order, part, share, subjects, vocabulary, rows)) is None:
-            _unload(needed, 0)
-            part, cuts = _smaller(part), cuts + 1
+        part, cuts = _part(order.planned, share), 0
+        while (found := _compute(order, part, share, rows)) is None:
+            if _unload(_needed(plan, share), 0):
+                continue
+            part, larger, cuts = _smaller(part), part, cuts + 1
+            if part == larger:
+                return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
     except NeuronsError as error:
         return Refused(f"worker on {host}: {error}", isinstance(error, InputError))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
-            raise
-        found = None
-    if found is None:
-        return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
     frames, sequences, n_candidates = found
     seconds = time.monotonic() - started
     return Delivered(frames, sequences, n_candidates, host, seconds, peak_memory(plan.device), cuts)
 
 
 def _compute(
-    order: Order, part: Planned, share: Share, subjects: dict[int, Subject], vocabulary: Vocabulary, rows: TokenRows
+    order: Order, part: Planned, share: Share, rows: TokenRows
 ) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]] | None:
     """Rows, sequences and candidates of a share, as in Delivered; None where memory runs out."""
     try:
-        return _computed(order, part, share, subjects, vocabulary, rows)
+        return _computed(order, part, share, rows)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -144,22 +135,19 @@ def _compute(
     return None
 
 
-def _smaller(part: Planned) -> Planned | None:
-    """The same share in smaller tiles; None where they are the smallest."""
-    # What is selected over part of the documents needs all exact sums at that moment.
-    splits = part.plan.n_passes > 1
-    smaller = replace(
-        part,
-        passes=in_smaller_tiles(part.passes, splits=splits),
-        pilot_passes=in_smaller_tiles(part.pilot_passes, splits=True),
-    )
-    return smaller if smaller != part else None
+def _smaller(part: Planned) -> Planned:
+    """The same share in smaller tiles; the same one where they are the smallest."""
+    return replace(part, passes=in_smaller_tiles(part.passes), pilot_passes=in_smaller_tiles(part.pilot_passes))
 
 
 def _computed(
-    order: Order, part: Planned, share: Share, subjects: dict[int, Subject], vocabulary: Vocabulary, rows: TokenRows
+    order: Order, part: Planned, share: Share, rows: TokenRows
 ) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]]:
     plan = order.planned.plan
+    opened = {index: _opened(order, index) for index in sorted(share.subjects(plan))}
+    _unload(_needed(plan, share), _MOST_LOADED)
+    subjects = {index: subject for index, (subject, _) in opened.items()}
+    _, vocabulary = next(iter(opened.values()))  # all of them have the same
     profiling = None
     if share.models and plan.features is not None:
         profiling = Profiling(order.study, vocabulary, rows, n_rows=plan.profile_rows)
@@ -231,11 +219,22 @@ def _opened(order: Order, index: int) -> tuple[Subject, Vocabulary]:
     return found
 
 
-def _unload(needed: set[str], most: int) -> None:
-    """Let go of the models that were used least lately, as long as there are more bytes of them than `most`."""
+def _needed(plan: Plan, share: Share) -> set[str]:
+    """Hashes of the weights of the models that a share reads."""
+    return {plan.models[index].weights_hash for index in share.subjects(plan)}
+
+
+def _unload(needed: set[str], most: int) -> bool:
+    """Let go of the models that were used least lately, as long as there are more bytes of them than `most`.
+
+    Returns:
+        Whether there was one.
+    """
+    before = len(_loaded)
     for key in [key for key in _loaded if key not in needed]:
         if sum(_bytes(subject) for subject, _ in _loaded.values()) > most:
             del _loaded[key]
+    return len(_loaded) < before
 
 
 def _bytes(subject: Subject) -> int:

@@ -21,7 +21,9 @@
             '{{ invocation_id }}' as build,
             now() as built_at;
 
-        {% if flags.WHICH == 'build' and not invocation_args_dict.select and not invocation_args_dict.exclude %}
+        {% set kinds = ['model', 'test'] %}
+        {% set every = graph.nodes.values() | selectattr('resource_type', 'in', kinds) | list %}
+        {% if results | selectattr('node.resource_type', 'in', kinds) | list | length == every | length %}
         create or replace table intermediate.tested_runs as
         select
             run,

@@ -27,7 +27,10 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# What the warehouse is tested as, and by: a new test, or a new rule of a column, looks at every run. #}
+{#
+    What the warehouse is tested as, and by: a new test, or a new rule of a column, looks at every run. The SQL of generic
+    tests is out of a macro's reach: after a change of it, build with --full-refresh.
+#}
 {% macro project_checksum() -%}
     {%- set asked, rules = [], [] -%}
     {%- for id, node in graph.nodes.items() if node.resource_type in ('model', 'test') -%}

@@ -9,9 +9,13 @@ disagreeing as (
         neuron_pairs.neuron,
         neuron_pairs.other_model
     from {{ ref('int_neuron_pairs') }} as neuron_pairs
+    inner join {{ ref('stg_raw__models') }} as models
+        on
+            neuron_pairs.run = models.run
+            and neuron_pairs.model = models.model
     inner join {{ ref('int_activation_sums') }} as activations
         on
-            neuron_pairs.run = activations.run
+            models.measured_in = activations.run
             and neuron_pairs.model = activations.model
             and neuron_pairs.layer = activations.layer
             and neuron_pairs.neuron = activations.neuron

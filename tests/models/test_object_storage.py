@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,7 @@ import streamlit as st
 from polars.testing import assert_frame_equal
 
 from app import object_storage
-from app.errors import NoWarehouse
+from app.errors import NoWarehouse, QueryFailed
 from app.exported_folder import database_in
 from app.questions import FOLDER, questions
 from app.sandbox import run_query
@@ -52,6 +53,8 @@ def test_nothing_else_is_read_and_nothing_written(elsewhere: str) -> None:
             "from 'memory://bucket/stranger.parquet'",
             "from 'export://../stranger.parquet'",
             "copy models to 'export://written.csv'",
+            "copy models to 'export://neurons' (format parquet, partition_by (model), overwrite true)",
+            "copy models to 'export://new' (format parquet, partition_by (model))",
             "from read_text('/etc/hostname')",
         ):
             with pytest.raises((duckdb.Error, PermissionError)):
@@ -67,6 +70,27 @@ def test_what_is_gone_since_is_said(elsewhere: str) -> None:
         del storage.store[path]
     with pytest.raises(NoWarehouse, match=r"cannot be read: .*No files found"):
         connect(card)
+
+
+@pytest.mark.slow
+def test_what_the_storage_says_is_one_line(elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(*_given: object, **_named: object) -> None:
+        raise OSError(5, "the storage is on strike")
+
+    with connect(elsewhere) as con:
+        monkeypatch.setattr(type(fsspec.filesystem("memory")), "open", denied)
+        with pytest.raises(QueryFailed, match="on strike") as failed:
+            run_query(con, "select count(distinct excess_corr) from neurons")
+    assert "Traceback" not in str(failed.value)
+    assert "\n" not in str(failed.value)
+
+
+@pytest.mark.slow
+def test_a_card_that_was_not_fetched_says_nothing_of_other_places(exports: Exports, tmp_path: Path) -> None:
+    told = json.loads((exports.pieces / "dataset.json").read_text()) | {"files_at": f"file://{exports.pieces}"}
+    (tmp_path / "dataset.json").write_text(json.dumps(told))
+    with pytest.raises(NoWarehouse, match="cannot be opened"):
+        connect(tmp_path)
 
 
 @pytest.mark.slow
