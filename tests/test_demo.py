@@ -52,8 +52,7 @@ def test_the_demo_ends_with_a_share_of_universal_neurons(tmp_path: Path) -> None
     with duckdb.connect(str(warehouse), read_only=True) as con:
         shares = dict(con.execute("select model, pct_universal from marts.universality").fetchall())
     assert sorted(shares) == [f"demo-{seed}" for seed in range(1, 6)]
-    # The text is the standard library of the Python that runs this: 0.98% on Debian's 3.11.2.
-    assert sum(shares.values()) / 5 >= 0.9
+    assert sum(shares.values()) / 5 >= 1.0
     assert min(shares.values()) >= 0.5
     for model in shares:
         assert model in done.out

@@ -77,8 +77,7 @@ def test_halves_agree_within_three_standard_errors(estimates: Estimates, statist
     index = STATISTICS.index(statistic)
     difference = np.abs(estimates.measured[0, index] - estimates.measured[1, index])
     error = estimates.error[index]
-    # Neurons share the documents, so that those beyond come together: 98.9% are within on one Python's text.
-    assert (difference <= 3 * error).mean() >= 0.98
+    assert (difference <= 3 * error).mean() >= 0.99
     # Errors that are far too large would make every half agree.
     assert (difference > 0.5 * error).mean() > 0.3
 
