@@ -32,7 +32,7 @@
 
 {#
     A checksum of models and tests, with the macros that tables by run are made with and the one var that decides what is
-    summed. The id of a generic test says what it asks.
+    summed. The id of a generic test says on which columns it is; what columns ask of their values is not in it.
 #}
 {% macro checksum_of(ids) -%}
     {%- set parts = [
