@@ -21,7 +21,8 @@ from ingest.tables import MOMENTS, PARTIAL_BESTS, PARTS, RUNS, SCHEMA, TABLES
 _Done = TypeVar("_Done")
 # SQL and its parameters.
 Statement = tuple[str, list[Any]]
-_PATIENCE_S = 3.0
+# An ingest that saves often holds the file for most of each second where the disk is slow.
+_PATIENCE_S = 10.0
 _EXISTS = "select count(*) from duckdb_tables() where schema_name = ? and table_name = ?"
 
 
@@ -45,7 +46,7 @@ class RawWarehouse:
             connection.close()
 
     def _open(self) -> duckdb.DuckDBPyConnection:
-        """The database, waiting a moment for a reader that is just copying it."""
+        """The database, waiting a moment for a reader that is just copying it or an ingest that is just writing."""
         deadline = time.monotonic() + _PATIENCE_S
         while True:
             try:
@@ -62,7 +63,7 @@ class RawWarehouse:
                     ) from None
                 if time.monotonic() > deadline:
                     raise held(self.path, holder) from None
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     def check(self) -> None:
         """Refuse a warehouse that cannot be written to now, without changing anything.
