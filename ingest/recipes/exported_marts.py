@@ -75,8 +75,8 @@ def _unique_keys() -> dict[str, list[str]]:
     for file in (ROOT / "models" / "marts").glob("*.yml"):
         for model in yaml.safe_load(file.read_text(encoding="utf-8"))["models"]:
             for test in model.get("data_tests", []):
-                if isinstance(test, dict) and "unique_key" in test:
-                    keys[model["name"]] = test["unique_key"]["arguments"]["columns"]
+                if isinstance(test, dict) and "valid" in test:
+                    keys[model["name"]] = test["valid"]["arguments"]["key"]
     return keys
 
 

@@ -9,37 +9,35 @@ percentiles as (
     select * from {{ ref('neuron_percentiles') }}
 ),
 
-property_percentiles as (
-    {% for property in neuron_properties() %}
+labelled as (
     select
-        model,
-        layer,
-        neuron,
-        '{{ property }}' as property,
-        {{ property }}_pct as pct
+        percentiles.*,
+        neurons.is_universal,
+        neurons.run as compared_in
     from percentiles
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
+    inner join neurons
+        on
+            percentiles.model = neurons.model
+            and percentiles.layer = neurons.layer
+            and percentiles.neuron = neurons.neuron
 ),
 
 contrasts as (
+    {% for property in neuron_properties() %}
     select
-        property_percentiles.model,
-        property_percentiles.property,
-        median(property_percentiles.pct) filter (where neurons.is_universal) as universal_median_pct,
-        median(property_percentiles.pct) filter (where not neurons.is_universal) as rest_median_pct,
-        (count(*) filter (where neurons.is_universal))::integer as n_universal,
-        (count(*) filter (where not neurons.is_universal))::integer as n_rest,
-        any_value(neurons.run) as run
-    from property_percentiles
-    inner join neurons
-        on
-            property_percentiles.model = neurons.model
-            and property_percentiles.layer = neurons.layer
-            and property_percentiles.neuron = neurons.neuron
-    where property_percentiles.pct is not null
-    group by property_percentiles.model, property_percentiles.property
-    order by property_percentiles.model, property_percentiles.property
+        model,
+        '{{ property }}' as property,
+        median({{ property }}_pct) filter (where is_universal) as universal_median_pct,
+        median({{ property }}_pct) filter (where not is_universal) as rest_median_pct,
+        (count(*) filter (where is_universal))::integer as n_universal,
+        (count(*) filter (where not is_universal))::integer as n_rest,
+        any_value(compared_in) as run
+    from labelled
+    where {{ property }}_pct is not null
+    group by model
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
 )
 
 select * from contrasts
+order by model, property

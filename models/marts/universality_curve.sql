@@ -17,27 +17,39 @@ thresholds as (
     select unnest({{ var('curve_thresholds') }})::double as threshold
 ),
 
-asked as (
-    select
-        scores.*,
-        thresholds.threshold
-    from scores
-    cross join thresholds
-),
-
-whole as (
+-- All thresholds in one pass over the neurons.
+counted as (
     select
         comparison,
         model,
         run,
-        threshold,
         count(*)::integer as n_neurons,
-        (count(*) filter (where not is_dead and excess_corr > threshold))::integer as n_universal,
-        {{ counts_without_a_group('threshold') }} as n_without
-    from asked
-    group by comparison, model, run, threshold
-    -- A share needs all neurons. A published subset of universal ones says enough of the others from its own threshold.
-    having bool_and(excess_corr is not null or coalesce(excess_bound <= threshold, false))
+        unnest([
+            {% for threshold in var('curve_thresholds') %}
+            {
+                'threshold': {{ threshold }}::double,
+                'n_universal': (count(*) filter (where not is_dead and excess_corr > {{ threshold }}))::integer,
+                'n_without': {{ counts_without_a_group(threshold) }},
+                'is_known': bool_and(excess_corr is not null or coalesce(excess_bound <= {{ threshold }}, false))
+            }{{ ',' if not loop.last }}
+            {% endfor %}
+        ]) as point
+    from scores
+    group by comparison, model, run
+),
+
+-- A share needs all neurons. A published subset of universal ones says enough of the others from its own threshold.
+whole as (
+    select
+        counted.comparison,
+        counted.model,
+        counted.run,
+        counted.point.threshold,
+        counted.n_neurons,
+        counted.point.n_universal,
+        counted.point.n_without
+    from counted
+    where counted.point.is_known
 ),
 
 budgets as (

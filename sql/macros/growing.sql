@@ -38,11 +38,20 @@
     {%- set parts = [
         var('moment_strata') | join(' '), effective_df('a', 'b'), t_quantile('a'), heldout_reduction('a', 'b'),
         exact_sum('a'), as_number('a'), mean_rank_percentile('a', 'b'), halves_compared(),
+        percentiles_of(own_properties()),
     ] -%}
     {%- for id in ids | sort -%}
         {%- do parts.append(id ~ graph.nodes[id].checksum.checksum) -%}
     {%- endfor -%}
     {{ return(local_md5(parts | join(' '))) }}
+{%- endmacro %}
+
+{# Rows of models whose neurons say something else by now. #}
+{% macro forget_changed_models() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where (model, made_of) not in (select (model, made_of) from {{ ref('int_property_hashes') }})
+    {%- endif -%}
 {%- endmacro %}
 
 {# dbt asks this of every incremental table: whether to make it anew. #}

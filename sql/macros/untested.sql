@@ -5,12 +5,16 @@
 {% macro of_untested_runs(column) -%}
     {%- set known = adapter.get_relation(target.database, 'intermediate', 'tested_runs') if execute -%}
     {%- if known and not flags.FULL_REFRESH -%}
-        {%- set untested -%}
-            select run from raw.runs where run not in (
-                select run from intermediate.tested_runs where tested_by = '{{ project_checksum() }}'
-            )
-        {%- endset -%}
-        {{ column }} in ('{{ run_query(untested).columns[0].values() | join("', '") }}')
+        {#- Asked once: the graph is what all nodes of a build have in common. -#}
+        {%- if 'untested_runs' not in graph -%}
+            {%- set untested -%}
+                select run from raw.runs where run not in (
+                    select run from intermediate.tested_runs where tested_by = '{{ project_checksum() }}'
+                )
+            {%- endset -%}
+            {%- do graph.update({'untested_runs': run_query(untested).columns[0].values()}) -%}
+        {%- endif -%}
+        {{ column }} in ('{{ graph.untested_runs | join("', '") }}')
     {%- else -%}
         true
     {%- endif -%}

@@ -113,7 +113,7 @@ def test_growing_equals_a_full_refresh(grown: Path, built: Built) -> None:
     built_again(in_full, built.scratch, "--full-refresh")
     assert relations(grown) == relations(in_full)
     for relation in relations(grown):
-        assert_same(grown, in_full, relation)
+        assert_same(grown, in_full, relation, but=("made_of",))
     # What the partners of the new model were known by is added to in whole numbers: nothing depends on an order.
     scores = "select * from intermediate.int_run_scores order by all"
     assert rows(grown, scores).equals(rows(in_full, scores))
@@ -139,9 +139,10 @@ def test_the_checksum_holds_every_macro_that_such_tables_are_made_with() -> None
         for file in (project / "sql" / "macros").glob("*.sql")
         for name in re.findall(r"\{% macro (\w+)\(", file.read_text())
     }
-    sql = "".join(file.read_text() for file in [*BY_RUN.glob("*.sql"), BY_RUN.parent / "int_power_sums.sql"])
+    more = [BY_RUN.parent / f"{name}.sql" for name in ("int_power_sums", "int_own_percentiles")]
+    sql = "".join(file.read_text() for file in [*BY_RUN.glob("*.sql"), *more])
     called = {name for name in re.findall(r"(\w+)\(", " ".join(re.findall(r"\{\{.*?\}\}", sql))) if name in macros}
-    assert {"exact_sum", "of_new_runs"} <= called
+    assert {"exact_sum", "of_new_runs", "percentiles_of"} <= called
     (hashed,) = re.findall(r"macro checksum_of\(.*?endmacro", macros["checksum_of"], re.DOTALL)
     assert called - {"of_new_runs", "ref"} <= set(re.findall(r"(\w+)\(", hashed))
 
@@ -152,6 +153,18 @@ def test_a_new_model_is_compared_with_every_known_one(grown: Path) -> None:
     assert found == [(model, 4) for model in (*KNOWN, NEW)]
     partners = "select model, other_model, run from marts.neuron_partners where relation = 'seed' group by all"
     assert len(rows(grown, f"from ({partners}) where run = 'third'")) == 20
+
+
+def test_percentiles_are_made_anew_for_models_whose_neurons_changed(grown: Path, built: Built) -> None:
+    path = built.scratch / "changed-neurons.duckdb"
+    shutil.copy(grown, path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("update intermediate.int_own_percentiles set mean_pct = -1")
+        con.execute("update raw.weights set input_bias = input_bias + neuron where model = 'b'")
+    built_again(path, built.scratch, "--select", "int_neuron_properties", "neurons", "int_property_hashes+2")
+    found = "select model, min(mean_pct) = -1 as is_old from marts.neuron_percentiles group by all order by all"
+    models = rows(grown, found)["model"]
+    assert rows(path, found).rows() == [(model, model != "b") for model in models]
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 } %}
 {% set is_missing = 'true' %}
 {% if is_incremental() %}
-{% set is_missing = 'pairs.measured_in = pairs.run or pairs.run not in (select extended.run from extended)' %}
+{% set is_missing = 'measured_in = run or run not in (select extended.run from extended)' %}
 {% endif %}
 with
 
@@ -30,10 +30,16 @@ extended as (
 ),
 {% endif %}
 
+-- By pair, before the neurons: only those rows are read then.
+missing as (
+    select * from pairs
+    where {{ is_missing }}
+),
+
 neuron_pairs as (
     select
-        pairs.run,
-        pairs.relation,
+        missing.run,
+        missing.relation,
         neuron_pairs.model,
         neuron_pairs.layer,
         neuron_pairs.neuron,
@@ -48,15 +54,13 @@ neuron_pairs as (
         neuron_pairs.n_groups,
         neuron_pairs.is_dead,
         neuron_pairs.max_corr - neuron_pairs.baseline as excess
-    from pairs
+    from missing
     inner join {{ ref('int_neuron_pairs') }} as neuron_pairs
         on
-            pairs.measured_in = neuron_pairs.run
-            and pairs.model = neuron_pairs.model
-            and pairs.other_model = neuron_pairs.other_model
-    where
-        neuron_pairs.site = 'mlp'
-        and ({{ is_missing }})
+            missing.measured_in = neuron_pairs.run
+            and missing.model = neuron_pairs.model
+            and missing.other_model = neuron_pairs.other_model
+    where neuron_pairs.site = 'mlp'
 ),
 
 summed as (

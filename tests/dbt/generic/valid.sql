@@ -1,12 +1,15 @@
 {#
-    Values are what the columns say of them under `meta`: not_null, among, at_least, above, at_most; what is NULL passes
-    all but the first. Leave correlations room for rounding. No number is NaN or infinite: what does not exist is NULL.
-    One pass over the table; a row for each rule that is broken.
+    The columns of `key` identify a row, and none of them is missing. Values are what the columns say of them under `meta`:
+    not_null, among, at_least, above, at_most; what is NULL passes all but the first. Leave correlations room for rounding.
+    No number is NaN or infinite: what does not exist is NULL. A row for each rule that is broken.
 #}
-{% test valid(model) %}
+{% test valid(model, key=()) %}
 
 {% set node = graph.nodes.get('model.neuron_warehouse.' ~ model.identifier, {}) if execute else {} %}
 {% set broken = {} %}
+{% for name in key %}
+    {% do broken.update({name ~ ' is NULL': name ~ ' is null'}) %}
+{% endfor %}
 {% for name, column in node.get('columns', {}).items() %}
     {% for rule, bound in column.config.meta.items() %}
         {% if rule == 'not_null' %}
@@ -35,9 +38,25 @@ counts as (
         {% endfor %}
         0 as none
     from {{ untested(model) }}
+),
+
+found as (
+    from (unpivot counts on columns(*) into name rule value n_rows)
+    {% if key %}
+    union all
+    select
+        'more than one row of a {{ key | join(', ') }}' as rule,
+        count(*) as n_rows
+    from (
+        select {{ key | join(', ') }}
+        from {{ untested(model) }}
+        group by all
+        having count(*) > 1
+    )
+    {% endif %}
 )
 
-select * from (unpivot counts on columns(*) into name rule value n_rows)
+select * from found
 where n_rows > 0
 
 {% endtest %}

@@ -1,0 +1,51 @@
+{#
+    A relation is replaced where it stands, in one transaction: readers see the old one until it ends. dbt's own ways
+    make another one beside it and rename both, and write the new rows of an incremental table twice.
+#}
+{% materialization view, adapter='duckdb' %}
+    {{ run_hooks(pre_hooks) }}
+    {% call statement('main') %}
+        {{ drop_what_is_there() }}
+        {{ get_create_view_as_sql(this, sql) }}
+    {% endcall %}
+    {{ return(finished('view')) }}
+{% endmaterialization %}
+
+{% materialization table, adapter='duckdb' %}
+    {{ run_hooks(pre_hooks) }}
+    {% call statement('main') %}
+        {{ drop_what_is_there() }}
+        {{ create_table_as(false, this, sql) }}
+    {% endcall %}
+    {{ return(finished('table')) }}
+{% endmaterialization %}
+
+{% materialization incremental, adapter='duckdb' %}
+    {{ run_hooks(pre_hooks) }}
+    {% call statement('main') %}
+        {% if load_cached_relation(this) and not should_full_refresh() %}
+            insert into {{ this }} by name {{ sql }}
+        {% else %}
+            {{ drop_what_is_there() }}
+            {{ create_table_as(false, this, sql) }}
+        {% endif %}
+    {% endcall %}
+    {{ return(finished('table')) }}
+{% endmaterialization %}
+
+{# SQL that makes room for a relation of this name, whatever the one was that had it. #}
+{% macro drop_what_is_there() %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- if existing -%}
+        drop {{ existing.type }} {{ existing }};
+    {%- endif -%}
+{%- endmacro %}
+
+{# The end of the transaction; what dbt wants to know of it. #}
+{% macro finished(type) %}
+    {% set made = this.incorporate(type=type) %}
+    {% do persist_docs(made, model) %}
+    {{ run_hooks(post_hooks) }}
+    {% do adapter.commit() %}
+    {{ return({'relations': [made]}) }}
+{% endmacro %}
