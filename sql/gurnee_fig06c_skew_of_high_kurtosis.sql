@@ -51,7 +51,8 @@ densities as (
         high_kurt.layer,
         grid.vocab_skew,
         count(*) as n_neurons,
-        avg(exp(-0.5 * ((grid.vocab_skew - high_kurt.vocab_skew) / 0.5) ** 2) order by high_kurt.neuron)
+        -- Decimals add up to the same in whatever order they come.
+        avg(exp(-0.5 * ((grid.vocab_skew - high_kurt.vocab_skew) / 0.5) ** 2)::decimal(18, 15))
         / (0.5 * sqrt(2 * pi())) as density
     from high_kurt
     cross join grid

@@ -174,5 +174,5 @@ def _site_rows(plan: Plan) -> pl.DataFrame:
 
 
 def of_run(run: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows with their run in front."""
-    return frame.select(pl.lit(run).alias("run"), pl.exclude("run"))
+    """The rows with their run in front: one word for all of them, which DuckDB takes in faster than as many strings."""
+    return frame.select(pl.lit(run, pl.Enum([run])).alias("run"), pl.exclude("run"))

@@ -71,11 +71,17 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
             waiting[number] = found
             bar.update()
             while following in waiting:
-                frames = [*waiting[following].frames, (SHARES.name, _ledger(following, waiting[following]))]
+                ready = waiting.pop(following)
+                frames = [*_by_table(ready.frames), (SHARES.name, _ledger(following, ready))]
                 raw.write([(name, of_run(plan.run, frame)) for name, frame in frames], wait=above_the_bar(say))
-                del waiting[following]
                 following = next(to_write, None)
     _finish(order, rows, raw, say)
+
+
+def _by_table(frames: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
+    """All rows of a table in one frame: one insert of many rows is faster than many of fewer."""
+    tables = dict.fromkeys(name for name, _ in frames)
+    return [(table, pl.concat([frame for name, frame in frames if name == table])) for table in tables]
 
 
 def _ledger(number: int, found: Delivered) -> pl.DataFrame:
