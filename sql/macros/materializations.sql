@@ -1,6 +1,6 @@
 {#
-    A relation is replaced where it stands, in one transaction: readers see the old one until it ends. dbt's own ways
-    make another one beside it and rename both, and write the new rows of an incremental table twice.
+    A relation is replaced where it stands, in one transaction: a build that fails or is killed leaves the old one. dbt's
+    own ways make another one beside it and rename both, and write the new rows of an incremental table twice.
 #}
 {% materialization view, adapter='duckdb' %}
     {{ run_hooks(pre_hooks) }}

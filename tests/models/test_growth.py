@@ -167,6 +167,17 @@ def test_percentiles_are_made_anew_for_models_whose_neurons_changed(grown: Path,
     assert rows(path, found).rows() == [(model, model != "b") for model in models]
 
 
+def test_a_build_that_fails_leaves_what_was_there(grown: Path, built: Built) -> None:
+    path = built.scratch / "failing.duckdb"
+    shutil.copy(grown, path)
+    with duckdb.connect(str(path)) as con:
+        con.execute("update raw.runs set n_tokens = 18446744073709551615")
+    result = run_dbt("run", path, built.scratch, "--select", "runs")
+    assert result.returncode == 1
+    assert "Conversion Error" in result.stdout
+    assert rows(path, "from marts.runs order by all").equals(rows(grown, "from marts.runs order by all"))
+
+
 @pytest.mark.slow
 def test_rows_that_are_not_copied_are_shown_as_if_they_were(grown: Path, built: Built) -> None:
     copied = built.scratch / "copied.duckdb"
