@@ -51,8 +51,8 @@ densities as (
         high_kurt.layer,
         grid.vocab_skew,
         count(*) as n_neurons,
-        -- Decimals add up to the same in whatever order they come.
-        avg(exp(-0.5 * ((grid.vocab_skew - high_kurt.vocab_skew) / 0.5) ** 2)::decimal(18, 15))
+        -- Whole numbers add up to the same in whatever order they come.
+        sum((exp(-0.5 * ((grid.vocab_skew - high_kurt.vocab_skew) / 0.5) ** 2) * 1e12)::bigint) / 1e12 / count(*)
         / (0.5 * sqrt(2 * pi())) as density
     from high_kurt
     cross join grid
