@@ -9,14 +9,11 @@ run_scores as (
     select * from {{ ref('int_run_scores') }}
 ),
 
-supports as (
-    select * from {{ ref('int_supports') }}
-),
-
 measured as (
     select
         comparisons.comparison,
         comparisons.run,
+        comparisons.moments_run,
         run_scores.model,
         run_scores.layer,
         run_scores.neuron,
@@ -41,20 +38,13 @@ measured as (
         run_scores.se_tokens,
         run_scores.excess_se,
         run_scores.excess_low,
-        run_scores.excess_high,
-        supports.support
+        run_scores.excess_high
     from comparisons
     inner join run_scores
         on
             comparisons.run = run_scores.run
             and comparisons.model = run_scores.model
             and comparisons.relation = run_scores.relation
-    left join supports
-        on
-            comparisons.moments_run = supports.run
-            and run_scores.model = supports.model
-            and run_scores.layer = supports.layer
-            and run_scores.neuron = supports.neuron
 ),
 
 -- Published frames give no error; a universal subset says of the other neurons that their excess is small.
@@ -62,6 +52,7 @@ imported as (
     select
         'seeds' as comparison,
         run,
+        null as moments_run,
         model,
         layer,
         neuron,
@@ -86,8 +77,7 @@ imported as (
         null as se_tokens,
         null as excess_se,
         null as excess_low,
-        null as excess_high,
-        null as support
+        null as excess_high
     from {{ ref('int_imported_neurons') }}
     where not is_ingested
     qualify bool_or(coalesce(excess_corr, excess_bound) is not null) over (partition by model)

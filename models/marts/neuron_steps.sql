@@ -13,6 +13,14 @@ models as (
     select * from {{ ref('models') }}
 ),
 
+stepping as (
+    select model_from as model
+    from step_pairs
+    union
+    select model_to as model
+    from step_pairs
+),
+
 partners as (
     select
         neuron_partners.*,
@@ -20,6 +28,7 @@ partners as (
         models.seed as other_seed
     from {{ ref('neuron_partners') }} as neuron_partners
     inner join models on neuron_partners.other_model = models.model
+    inner join stepping on neuron_partners.model = stepping.model
     where neuron_partners.relation in ('seed', 'step')
 ),
 

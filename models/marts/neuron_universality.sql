@@ -1,4 +1,4 @@
--- depends_on: {{ ref('int_comparison_scores') }}
+-- depends_on: {{ ref('int_comparison_scores') }}, {{ ref('int_supports') }}
 with
 
 ruled as (

@@ -1,6 +1,6 @@
 with
 
-scores as (
+scores as not materialized (
     select * from {{ ref('int_comparison_scores') }}
 ),
 
@@ -17,23 +17,53 @@ thresholds as (
     select unnest({{ var('curve_thresholds') }})::double as threshold
 ),
 
--- All thresholds in one pass over the neurons.
+-- Of most neurons no threshold is in reach, with or without any of the groups.
+near as (
+    select * from scores
+    where
+        not is_dead
+        and (
+            excess_corr > {{ var('curve_thresholds') | min }}
+            or list_max(excess_without) > {{ var('curve_thresholds') | min }}
+        )
+),
+
+-- All thresholds in one pass over them; a sum is much faster than a filtered count.
 counted as (
+    select
+        comparison,
+        model,
+        unnest([
+            {% for threshold in var('curve_thresholds') %}
+            {
+                'threshold': {{ threshold }}::double,
+                'n_universal': sum((excess_corr > {{ threshold }})::integer),
+                'n_without': [
+                    {% for group in range(1, 17) %}
+                    sum((coalesce(excess_without[{{ group }}], excess_corr) > {{ threshold }})::integer)
+                    {{- ',' if not loop.last }}
+                    {% endfor %}
+                ]
+            }{{ ',' if not loop.last }}
+            {% endfor %}
+        ]) as point
+    from near
+    group by comparison, model
+),
+
+totals as (
     select
         comparison,
         model,
         run,
         count(*)::integer as n_neurons,
-        unnest([
-            {% for threshold in var('curve_thresholds') %}
-            {
-                'threshold': {{ threshold }}::double,
-                'n_universal': (count(*) filter (where not is_dead and excess_corr > {{ threshold }}))::integer,
-                'n_without': {{ counts_without_a_group(threshold) }},
-                'is_known': bool_and(excess_corr is not null or coalesce(excess_bound <= {{ threshold }}, false))
-            }{{ ',' if not loop.last }}
+        count(*) filter (where excess_corr is null and excess_bound is null) as n_unknown,
+        max(excess_bound) filter (where excess_corr is null) as largest_bound,
+        [
+            {% for group in range(1, 17) %}
+            {{ holds_text(group) }}{{ ',' if not loop.last }}
             {% endfor %}
-        ]) as point
+        ] as is_group
     from scores
     group by comparison, model, run
 ),
@@ -41,15 +71,26 @@ counted as (
 -- A share needs all neurons. A published subset of universal ones says enough of the others from its own threshold.
 whole as (
     select
-        counted.comparison,
-        counted.model,
-        counted.run,
-        counted.point.threshold,
-        counted.n_neurons,
-        counted.point.n_universal,
-        counted.point.n_without
-    from counted
-    where counted.point.is_known
+        totals.comparison,
+        totals.model,
+        totals.run,
+        thresholds.threshold,
+        totals.n_neurons,
+        coalesce(counted.point.n_universal, 0)::integer as n_universal,
+        [
+            {% for group in range(1, 17) %}
+            case when totals.is_group[{{ group }}] then coalesce(counted.point.n_without[{{ group }}], 0) end
+            {{- ',' if not loop.last }}
+            {% endfor %}
+        ] as n_without
+    from totals
+    cross join thresholds
+    left join counted
+        on
+            totals.comparison = counted.comparison
+            and totals.model = counted.model
+            and thresholds.threshold = counted.point.threshold
+    where totals.n_unknown = 0 and coalesce(totals.largest_bound <= thresholds.threshold, true)
 ),
 
 budgets as (

@@ -6,7 +6,7 @@
     [
         {% for group in range(1, 17) %}
         case
-            when bool_or(excess_without[{{ group }}] <> excess_corr)
+            when {{ holds_text(group) }}
                 then
                     sum(
                         (
@@ -17,6 +17,11 @@
         end{{ ',' if not loop.last }}
         {% endfor %}
     ]
+{%- endmacro %}
+
+{# Whether a group of documents holds text: without it, something changes. #}
+{% macro holds_text(group) -%}
+    bool_or(excess_without[{{ group }}] <> excess_corr::float)
 {%- endmacro %}
 
 {# The 95% interval of pct_universal from those counts, by Student's t; a share ends at 0 and at 100. #}

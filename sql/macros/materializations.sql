@@ -7,6 +7,7 @@
     {% call statement('main') %}
         {{ drop_what_is_there() }}
         {{ get_create_view_as_sql(this, sql) }}
+        {{ described('view') }}
     {% endcall %}
     {{ return(finished('view')) }}
 {% endmaterialization %}
@@ -16,6 +17,7 @@
     {% call statement('main') %}
         {{ drop_what_is_there() }}
         {{ create_table_as(false, this, sql) }}
+        {{ described('table') }}
     {% endcall %}
     {{ return(finished('table')) }}
 {% endmaterialization %}
@@ -41,11 +43,19 @@
     {%- endif -%}
 {%- endmacro %}
 
+{# SQL that puts the descriptions beside what was made: its contract says that it has these columns, so nothing is asked. #}
+{% macro described(type) %}
+    {%- if config.persist_relation_docs() -%}
+        comment on {{ type }} {{ this }} is {{ duckdb_escape_comment(model.description) }};
+        {% for name, column in model.columns.items() %}
+            comment on column {{ this }}.{{ adapter.quote(name) }} is {{ duckdb_escape_comment(column.description) }};
+        {% endfor %}
+    {%- endif -%}
+{%- endmacro %}
+
 {# The end of the transaction; what dbt wants to know of it. #}
 {% macro finished(type) %}
-    {% set made = this.incorporate(type=type) %}
-    {% do persist_docs(made, model) %}
     {{ run_hooks(post_hooks) }}
     {% do adapter.commit() %}
-    {{ return({'relations': [made]}) }}
+    {{ return({'relations': [this.incorporate(type=type)]}) }}
 {% endmacro %}

@@ -6,7 +6,8 @@
     [
         {% for group in range(1, 17) %}
         case
-            when bool_or(without_from[{{ group }}] <> excess_from) or bool_or(without_to[{{ group }}] <> excess_to)
+            when bool_or(without_from[{{ group }}] <> excess_from::float)
+                or bool_or(without_to[{{ group }}] <> excess_to::float)
                 then
                     100 * sum(
                         (

@@ -57,6 +57,7 @@ baselines as not materialized (
         baselines.layer,
         baselines.neuron,
         baselines.kind,
+        baselines.draw,
         baselines.max_corr
     from {{ ref('stg_raw__baselines') }} as baselines
     inner join pairs
@@ -74,26 +75,20 @@ drawn as (
         pair,
         layer,
         neuron,
-        {% for kind in ['shift', 'noise', 'twin'] %}
-        {{ exact_sum('max_corr') }} filter (where kind = '{{ kind }}') as {{ kind }}_sum,
-        count(*) filter (where kind = '{{ kind }}') as {{ kind }}_n,
-        {% endfor %}
-        {{ exact_sum('max_corr') }} filter (where kind = 'rotation') as sum_1,
-        {{ exact_sum('max_corr ** 2') }} filter (where kind = 'rotation') as sum_2,
-        count(*) filter (where kind = 'rotation') as n
+        {{ exact_sum('max_corr') }} as sum_1,
+        {{ exact_sum('max_corr ** 2') }} as sum_2,
+        count(*) as n
     from baselines
+    where kind = 'rotation'
     group by pair, layer, neuron
 ),
 
-chance as not materialized (
+chance as (
     select
         pair,
         layer,
         neuron,
-        {% for kind in ['shift', 'noise', 'twin'] %}
-        {{ as_number(kind ~ '_sum') }} / nullif({{ kind }}_n, 0) as {{ kind }}_corr,
-        {% endfor %}
-        {{ as_number('sum_1') }} / nullif(n, 0) as baseline,
+        {{ as_number('sum_1') }} / n as baseline,
         case
             when n > 1
                 then
@@ -102,6 +97,21 @@ chance as not materialized (
                     )
         end as baseline_sd
     from drawn
+),
+
+-- Few runs have them.
+controls as (
+    select
+        pair,
+        layer,
+        neuron,
+        {% for kind in ['shift', 'noise', 'twin'] %}
+        {{ as_number(exact_sum('max_corr') ~ " filter (where kind = '" ~ kind ~ "')") }}
+        / nullif(count(*) filter (where kind = '{{ kind }}'), 0) as {{ kind }}_corr{{ ',' if not loop.last }}
+        {% endfor %}
+    from baselines
+    where kind <> 'rotation'
+    group by pair, layer, neuron
 ),
 
 -- The lists of most and least correlated neurons may both hold it in a small model.
@@ -189,9 +199,9 @@ alive as (
         false as is_dead,
         chance.baseline,
         chance.baseline_sd,
-        chance.shift_corr,
-        chance.noise_corr,
-        chance.twin_corr,
+        controls.shift_corr,
+        controls.noise_corr,
+        controls.twin_corr,
         coalesce(back.other_layer = bests.layer and back.other_neuron = bests.neuron, false) as is_mutual,
         selves.self_corr,
         effect_matches.effect_corr,
@@ -206,6 +216,11 @@ alive as (
             bests.pair = chance.pair
             and bests.layer = chance.layer
             and bests.neuron = chance.neuron
+    left join controls
+        on
+            bests.pair = controls.pair
+            and bests.layer = controls.layer
+            and bests.neuron = controls.neuron
     left join back
         on
             bests.pair = back.pair
@@ -272,12 +287,12 @@ measured as (
         pairs.run,
         pairs.site,
         {% for kind in ['shift', 'noise', 'twin'] %}
-        case when max(drawn.{{ kind }}_n) > 0 then 0 end as {{ kind }}_corr,
+        case when bool_or(baselines.kind = '{{ kind }}') then 0 end as {{ kind }}_corr,
         {% endfor %}
-        case when max(drawn.n) > 0 then 0 end as baseline,
-        case when max(drawn.n) > 1 then 0 end as baseline_sd
-    from drawn
-    inner join pairs on drawn.pair = pairs.pair
+        case when bool_or(baselines.kind = 'rotation') then 0 end as baseline,
+        case when bool_or(baselines.kind = 'rotation' and baselines.draw > 0) then 0 end as baseline_sd
+    from baselines
+    inner join pairs on baselines.pair = pairs.pair
     group by pairs.run, pairs.site
 ),
 

@@ -3,7 +3,7 @@
 } %}
 {% set is_missing = 'true' %}
 {% if is_incremental() %}
-{% set is_missing = 'measured_in = run or run not in (select extended.run from extended)' %}
+{% set is_missing = 'pairs.measured_in = pairs.run or pairs.run not in (select extended.run from extended)' %}
 {% endif %}
 with
 
@@ -30,17 +30,36 @@ extended as (
 ),
 {% endif %}
 
+-- Large joins and groups go by number: four bytes, instead of the names of a run, a relation and a model.
+members as (
+    select
+        row_number() over (order by run, relation, model)::integer as member,
+        run,
+        relation,
+        model
+    from pairs
+    group by run, relation, model
+),
+
 -- By pair, before the neurons: only those rows are read then.
 missing as (
-    select * from pairs
+    select
+        pairs.measured_in,
+        pairs.model,
+        pairs.other_model,
+        members.member
+    from pairs
+    inner join members
+        on
+            pairs.run = members.run
+            and pairs.relation = members.relation
+            and pairs.model = members.model
     where {{ is_missing }}
 ),
 
 neuron_pairs as (
     select
-        missing.run,
-        missing.relation,
-        neuron_pairs.model,
+        missing.member,
         neuron_pairs.layer,
         neuron_pairs.neuron,
         neuron_pairs.max_corr,
@@ -65,9 +84,7 @@ neuron_pairs as (
 
 summed as (
     select
-        run,
-        relation,
-        model,
+        member,
         layer,
         neuron,
         count(*)::integer as n_partners,
@@ -78,36 +95,39 @@ summed as (
         min(baseline) as min_baseline,
         {% for name, column in quantities.items() %}
         count({{ column }}) as {{ name }}_n,
-        ({{ exact_sum(column) }})::bigint as {{ name }}_sum,
+        {{ exact_sum(column) }} as {{ name }}_sum,
         {% endfor %}
-        ({{ exact_sum('baseline_sd ** 2 / n_draws') }})::bigint as draws_sum,
-        list(excess) as excesses,
+        {{ exact_sum('baseline_sd ** 2 / n_draws') }} as draws_sum,
+        list(excess::float) as excesses,
         count(influence) as influence_n,
         [
             {% for part in range(1, 17) %}
-            ({{ exact_sum('influence[' ~ part ~ ']') }})::bigint{{ ',' if not loop.last }}
+            {{ exact_sum('influence[' ~ part ~ ']') }}{{ ',' if not loop.last }}
             {% endfor %}
         ] as influence_sums,
         min(n_groups) filter (where influence is not null) as n_groups
     from neuron_pairs
-    group by run, relation, model, layer, neuron
+    group by member, layer, neuron
 ),
 
 {% if is_incremental() %}
 known as (
     select
-        extended.run,
-        scores.* exclude (run)  -- noqa: RF02
+        members.member,
+        scores.* exclude (run, relation, model)  -- noqa: RF02
     from {{ this }} as scores
     inner join extended on scores.run = extended.parent
+    inner join members
+        on
+            extended.run = members.run
+            and scores.relation = members.relation
+            and scores.model = members.model
 ),
 
 -- A model that is new has no sums yet, and one whose relation to the new ones is another has nothing to add.
 added as (
     select
-        coalesce(summed.run, known.run) as run,
-        coalesce(summed.relation, known.relation) as relation,
-        coalesce(summed.model, known.model) as model,
+        coalesce(summed.member, known.member) as member,
         coalesce(summed.layer, known.layer) as layer,
         coalesce(summed.neuron, known.neuron) as neuron,
         coalesce(summed.n_partners, 0) + coalesce(known.n_partners, 0) as n_partners,
@@ -137,9 +157,7 @@ added as (
     from summed
     full join known
         on
-            summed.run = known.run
-            and summed.relation = known.relation
-            and summed.model = known.model
+            summed.member = known.member
             and summed.layer = known.layer
             and summed.neuron = known.neuron
 ),
@@ -173,7 +191,7 @@ erring as (
         list_aggregate(excesses, 'stddev_samp') as sd_partners,
         [
             excess_corr - coalesce(part, 0) * sqrt(n_groups / nullif(n_groups - 1, 0)) for part in influence
-        ] as excess_without,
+        ]::float[] as excess_without,
         sqrt(list_sum([part ** 2 for part in influence])) as se_tokens,
         case when excess_corr is not null then sqrt(se_tokens ** 2 + coalesce(se_draws, 0) ** 2) end as excess_se,
         {{ effective_df('influence', 'n_groups') }} as df,
@@ -181,6 +199,16 @@ erring as (
         excess_corr - margin as excess_low,
         excess_corr + margin as excess_high
     from averaged
+),
+
+named as (
+    select
+        members.run,
+        members.relation,
+        members.model,
+        erring.* exclude (member, df, margin)  -- noqa: RF02
+    from erring
+    inner join members on erring.member = members.member
 )
 
-select * exclude (df, margin) from erring
+select * from named

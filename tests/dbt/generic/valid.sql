@@ -25,7 +25,8 @@
         {% endif %}
     {% endfor %}
 {% endfor %}
-{% for column in adapter.get_columns_in_relation(model) if column.dtype | upper in ['DOUBLE', 'FLOAT'] %}
+{% set columns = adapter.get_column_schema_from_query('from ' ~ model) if execute else [] %}
+{% for column in columns if column.dtype | upper in ['DOUBLE', 'FLOAT'] %}
     {% do broken.update({column.name ~ ' is not finite': 'not isfinite(' ~ column.quoted ~ ')'}) %}
 {% endfor %}
 
