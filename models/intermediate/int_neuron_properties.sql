@@ -24,7 +24,8 @@ activations as (
             and speaking_runs.measure = 'moments'
 ),
 
-moments as (
+-- Read once per quantity, each time without the others.
+moments as not materialized (
     select * from {{ ref('int_moments') }}
 ),
 

@@ -1,6 +1,7 @@
 with
 
-partners as (
+-- Counted twice, each time by two other columns.
+partners as not materialized (
     select * from {{ ref('neuron_partners') }}
 ),
 

@@ -100,18 +100,29 @@ chance as (
 ),
 
 -- Few runs have them.
+drawn_controls as (
+    select
+        pair,
+        layer,
+        neuron,
+        {% for kind in ['shift', 'noise', 'twin'] %}
+        {{ exact_sum('max_corr') }} filter (where kind = '{{ kind }}') as {{ kind }}_sum,
+        count(*) filter (where kind = '{{ kind }}') as {{ kind }}_n{{ ',' if not loop.last }}
+        {% endfor %}
+    from baselines
+    where kind <> 'rotation'
+    group by pair, layer, neuron
+),
+
 controls as (
     select
         pair,
         layer,
         neuron,
         {% for kind in ['shift', 'noise', 'twin'] %}
-        {{ as_number(exact_sum('max_corr') ~ " filter (where kind = '" ~ kind ~ "')") }}
-        / nullif(count(*) filter (where kind = '{{ kind }}'), 0) as {{ kind }}_corr{{ ',' if not loop.last }}
+        {{ as_number(kind ~ '_sum') }} / nullif({{ kind }}_n, 0) as {{ kind }}_corr{{ ',' if not loop.last }}
         {% endfor %}
-    from baselines
-    where kind <> 'rotation'
-    group by pair, layer, neuron
+    from drawn_controls
 ),
 
 -- The lists of most and least correlated neurons may both hold it in a small model.
