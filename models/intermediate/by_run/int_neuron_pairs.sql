@@ -102,13 +102,13 @@ chance as (
 -- Few runs have them.
 drawn_controls as (
     select
-        pair,
-        layer,
-        neuron,
         {% for kind in ['shift', 'noise', 'twin'] %}
         {{ exact_sum('max_corr') }} filter (where kind = '{{ kind }}') as {{ kind }}_sum,
-        count(*) filter (where kind = '{{ kind }}') as {{ kind }}_n{{ ',' if not loop.last }}
+        count(*) filter (where kind = '{{ kind }}') as {{ kind }}_n,
         {% endfor %}
+        pair,
+        layer,
+        neuron
     from baselines
     where kind <> 'rotation'
     group by pair, layer, neuron
@@ -116,12 +116,12 @@ drawn_controls as (
 
 controls as (
     select
+        {% for kind in ['shift', 'noise', 'twin'] %}
+        {{ as_number(kind ~ '_sum') }} / nullif({{ kind }}_n, 0) as {{ kind }}_corr,
+        {% endfor %}
         pair,
         layer,
-        neuron,
-        {% for kind in ['shift', 'noise', 'twin'] %}
-        {{ as_number(kind ~ '_sum') }} / nullif({{ kind }}_n, 0) as {{ kind }}_corr{{ ',' if not loop.last }}
-        {% endfor %}
+        neuron
     from drawn_controls
 ),
 
