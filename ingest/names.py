@@ -1,4 +1,4 @@
-"""Names that several rooms share: the relation of two models, sites that are measured, kinds of features."""
+"""Names that several rooms share: relations of two models, sites that are measured, kinds of baselines and features."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import Literal
 
 Relation = Literal["seed", "step", "size", "self", "mixed"]
 Site = Literal["mlp", "resid", "head_z"]
+# Ends of a list of partners: the largest correlations, and the smallest.
+Side = Literal["top", "bottom"]
+# What a baseline correlates with instead of a partner model.
+BaselineKind = Literal["rotation", "shift", "noise", "twin"]
 FeatureKind = Literal[
     "unigram",
     "type",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -13,10 +14,10 @@ from torch import Tensor
 from ingest.measure.correlation import Shape
 from ingest.measure.extremes import RunningTop
 from ingest.measure.selection import Directed
+from ingest.names import BaselineKind, Side, Site
 from ingest.tables import BASELINES, BESTS, PARTIAL_BESTS, PARTNERS
 
-_SIDE = pl.Enum(["top", "bottom"])
-_KIND = pl.Enum(["rotation", "shift", "noise", "twin"])
+_SITE, _SIDE, _KIND = (pl.Enum(get_args(names)) for names in (Site, Side, BaselineKind))
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Direction:
         """Key columns of some units, each repeated."""
         flat = units.cpu().numpy().repeat(repeats)
         return {
-            "site": pl.repeat(self.site, len(flat), dtype=pl.Enum(["mlp", "resid", "head_z"]), eager=True),
+            "site": pl.repeat(self.site, len(flat), dtype=_SITE, eager=True),
             "model": pl.repeat(self.model, len(flat), dtype=self.names, eager=True),
             "layer": (flat // self.shape.width).astype(np.uint16),
             "neuron": (flat % self.shape.width).astype(np.uint32),

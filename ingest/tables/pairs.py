@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ingest.names import GROUPS
-from ingest.tables.columns import MODEL, NEURON_KEY, OTHER, OTHER_LAYER, RUN, SITE, UNIT_KEY, Column, Table
+from ingest.names import GROUPS, BaselineKind, Side
+from ingest.tables.columns import MODEL, NEURON_KEY, OTHER, OTHER_LAYER, RUN, SITE, UNIT_KEY, Column, Table, one_of
 
 TOP_PARTNERS = 50
 
@@ -15,7 +15,7 @@ PARTNERS = Table(
     (
         *UNIT_KEY,
         OTHER,
-        Column("side", "varchar not null", "top: largest correlations; bottom: smallest"),
+        Column("side", f"{one_of(Side)} not null", "top: largest correlations; bottom: smallest"),
         Column("rank", "smallint not null", "1 is the most extreme"),
         OTHER_LAYER,
         Column("other_neuron", "integer not null", "unit of the partner model"),
@@ -59,7 +59,7 @@ BASELINES = Table(
         OTHER,
         Column(
             "kind",
-            "varchar not null",
+            f"{one_of(BaselineKind)} not null",
             "rotation: layers of the partner randomly rotated; shift: its positions moved along the text by a random "
             "offset; noise: Gaussian noise in its place; twin: its architecture with random weights",
         ),

@@ -6,7 +6,7 @@ matches as (
         layer,
         neuron,
         other_model,
-        side,
+        side::varchar as side,
         rank,
         other_layer,
         other_neuron,

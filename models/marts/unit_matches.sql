@@ -2,12 +2,12 @@ with
 
 matches as (
     select
-        site,
+        site::varchar as site,
         model,
         layer,
         neuron as unit,
         other_model,
-        side,
+        side::varchar as side,
         rank,
         other_layer,
         other_neuron as other_unit,

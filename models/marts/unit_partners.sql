@@ -12,7 +12,7 @@ speaking_pairs as (
 
 partners as (
     select
-        unit_pairs.site,
+        unit_pairs.site::varchar as site,
         unit_pairs.model,
         unit_pairs.layer,
         unit_pairs.neuron as unit,

@@ -43,7 +43,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# SQL that puts the descriptions beside what was made: its contract says that it has these columns, so nothing is asked. #}
+{# SQL that puts the descriptions beside what was made. Its contract says which columns it has, so nothing is asked. #}
 {% macro described(type) %}
     {%- if config.persist_relation_docs() -%}
         comment on {{ type }} {{ this }} is {{ duckdb_escape_comment(model.description) }};
