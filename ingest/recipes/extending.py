@@ -1,4 +1,4 @@
-"""Extend a finished run whose state was kept: by more tokens, or by more models."""
+"""Extend a finished run: by more tokens, from the state that was kept of it, or by more models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.corpus.store import TokenRows, fingerprint
 from ingest.names import GROUPS
@@ -26,12 +27,12 @@ class Extension:
 
     Attributes:
         plan: of the run that extends it.
-        state: the finished run's state.
+        state: the finished run's state; None for shares, which need none.
         n_parts: parts that need not be run again; 0 where models are added, which read all of the text.
     """
 
     plan: Plan
-    state: StateFile
+    state: StateFile | None
     n_parts: int
 
 
@@ -56,7 +57,7 @@ def find_extension(plan: Plan, rows: TokenRows, raw: RawWarehouse) -> Extension 
         seen.add(run)
         before = json.loads(text)
         longer = _with_more_tokens(plan, run, before, rows)
-        found = longer or _with_more_models(plan, run, before)
+        found = longer or (_with_more_models(plan, run, before) if len(before["tiles_per_pass"]) == 1 else None)
         if found is None or found.run == run:
             continue
         state = StateFolder(state_folder(raw.path) / run).open(file, digest)
@@ -115,13 +116,38 @@ def _with_more_models(plan: Plan, run: str, before: dict[str, Any]) -> Plan | No
     free = {"models", "populations", "pairs", "tiles_per_pass"}
     same = (
         _comparable(own, without=free) == _comparable(before, without=free)
-        and len(before["tiles_per_pass"]) == 1
         and count < len(plan.models) == len(plan.populations)
         and own["models"][:count] == before["models"]
         and own["populations"][:count] == before["populations"]
         and [pair for pair in own["pairs"] if max(pair) < count] == before["pairs"]
     )
     return replace(plan, parent=run, inherited=count) if same else None
+
+
+def find_parent_of_shares(plan: Plan, raw: RawWarehouse) -> Extension | None:
+    """The latest finished run that has the first models of a plan; the plan then names it as its parent.
+
+    Shares of what is new read all of the text by themselves, so no state is needed, and passes do not matter. Runs with
+    halves, simulated seeds, twins or several sites are computed anew.
+    """
+    if plan.method is None or plan.halves or plan.simulation is not None:
+        return None
+    query = (
+        "select run, plan::varchar from raw.runs where status = 'finished' and kind = 'ingest' "
+        "order by finished_at desc"
+    )
+    for run, text in raw.read(query).iter_rows():
+        found = _with_more_models(plan, run, json.loads(text))
+        if found is not None:
+            return Extension(found, None, 0)
+    return None
+
+
+def known_sequences(plan: Plan, raw: RawWarehouse) -> NDArray[np.integer] | None:
+    """Rows of the corpus that a run with more models takes over from its parent; None for another run."""
+    if not plan.inherited:
+        return None
+    return raw.read("select sequence from raw.sequences where run = ?", [plan.parent])["sequence"].to_numpy()
 
 
 def inherited_rows(plan: Plan, n_parts: int) -> list[Statement]:

@@ -14,7 +14,7 @@ from ingest.corpus.store import TokenRows, store_corpus
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.raw.warehouse import RawWarehouse
-from ingest.recipes.extending import find_extension, finished_run, inherited_rows, taken_over
+from ingest.recipes.extending import find_extension, find_parent_of_shares, finished_run, inherited_rows, taken_over
 from ingest.recipes.opening import opening_rows
 from ingest.recipes.planning import Planned, plan_run, threads_of
 from ingest.recipes.profiling import Profiling
@@ -115,8 +115,11 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say, executor
         with left.lock():  # a killed process may have left its own
             left.trim(kept)
         return finished, True
-    # Shares begin anew: the state of another run is not where the workers are.
-    extension = find_extension(planned.plan, rows, raw) if rows is not None and executor is None else None
+    extension = None
+    # What was begun anew is finished so.
+    if rows is not None and not len(raw.read("select run from raw.runs where run = ?", [planned.plan.run])):
+        shared = executor is not None
+        extension = find_parent_of_shares(planned.plan, raw) if shared else find_extension(planned.plan, rows, raw)
     if extension is not None:
         planned = replace(planned, plan=extension.plan)
         say(f"going on from run {extension.plan.parent}: only what is new is computed")

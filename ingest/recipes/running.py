@@ -16,7 +16,7 @@ from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError
 from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.computation import Begun, Computation
-from ingest.recipes.extending import Extension, inherited_closing, inherited_rows
+from ingest.recipes.extending import Extension, inherited_closing, inherited_rows, known_sequences
 from ingest.recipes.opening import now, of_run
 from ingest.recipes.planning import Planned
 from ingest.recipes.profile_rows import sequence_rows
@@ -111,8 +111,7 @@ class Run:
     def _finish(self) -> None:
         """Write what follows from all parts, and that the run is finished, in one transaction."""
         plan, computation = self._plan, self._computation
-        query = "select sequence from raw.sequences where run = ?"
-        known = self._raw.read(query, [plan.parent])["sequence"].to_numpy() if plan.inherited else None
+        known = known_sequences(plan, self._raw)
         closing = chain(
             computation.pair_rows(),
             computation.profile_rows(with_corpus=known is None),

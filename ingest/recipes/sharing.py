@@ -12,6 +12,7 @@ from tqdm import tqdm
 from ingest.corpus.store import TokenRows
 from ingest.errors import InputError, RunFailed
 from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes.extending import inherited_closing, known_sequences
 from ingest.recipes.opening import now, of_run
 from ingest.recipes.profile_rows import sequence_rows
 from ingest.recipes.running import Say, above_the_bar, finish
@@ -109,11 +110,12 @@ def _finish(order: Order, rows: TokenRows, raw: RawWarehouse, say: Say) -> None:
         for number in range(plan.n_passes)
         for index, part in enumerate(parts(plan.rounds, rows.groups))
     ]
-    frames = [*sequence_rows(rows, used, None), (PARTS.name, pl.DataFrame(entries))]
+    frames = [*sequence_rows(rows, used, known_sequences(plan, raw)), (PARTS.name, pl.DataFrame(entries))]
     candidates = int(ledger["n_candidates"].sum()), int(ledger["n_directed"].sum())
     memory = int(ledger["peak_memory"].max() or 0)  # type: ignore[arg-type]
     raw.write(
         [(name, of_run(plan.run, frame)) for name, frame in frames],
+        before=inherited_closing(plan),
         after=lambda: [finish(plan.run, memory, candidates)],
         wait=say,
     )

@@ -40,9 +40,9 @@ def whole(plan: Plan) -> Share:
 
 
 def shares_of(plan: Plan) -> list[Share]:
-    """The shares of a run, in the order in which their rows are written."""
+    """The shares of what is new in a run, in the order in which their rows are written."""
     models = [Share((model,), ()) for model in _measured(plan)]
-    return [*models, *(Share((), (pair,)) for pair in plan.pairs)]
+    return [*models, *(Share((), (pair,)) for pair in plan.pairs if max(pair) >= plan.inherited)]
 
 
 def _measured(plan: Plan) -> tuple[int, ...]:
