@@ -143,17 +143,15 @@ class Computation:
                     self._sums.load(state, is_parent=begun.own is None)
                 if is_kept and begun.own is not None and self._selections is not None:
                     self._selections.load(begun.own)
-                if not is_kept and self._plan.method.name == "refined" and self._makes_candidates():
+                # A state holds the candidates of its run's pairs.
+                has_none = begun.parent is None or self._plan.inherited > 0
+                if not is_kept and self._plan.method.name == "refined" and has_none:
                     self._say("choosing candidates on the pilot")
                     self._sums.candidates += candidates_of(self._planned, self._work)
             yield from self._run_parts(number, begun.done if number == begun.number else 0)
             state = None
             if self._sums is not None:
                 standing = self._sums.standing
-
-    def _makes_candidates(self) -> bool:
-        """Whether there are pairs whose candidates no parent run has chosen."""
-        return self._plan.parent is None or self._plan.inherited > 0
 
     def _run_parts(self, number: int, done: int) -> Iterator[Done]:
         context = self._plan.context
@@ -193,7 +191,8 @@ class Computation:
         yield from self._selections.partial(sums, slice(0, groups), plan.draws if is_half else 1)
 
     def _has_budgets(self) -> bool:
-        is_simple = self._plan.n_passes == 1 and not self._plan.inherited and self._plan.simulation is None
+        # Over less of the text, a run that extends another has its new pairs only, whose mean is not the neuron's.
+        is_simple = self._plan.n_passes == 1 and self._plan.parent is None and self._plan.simulation is None
         return is_simple and is_one_round([part.group for part in self.parts])
 
     def _take(self, sums: Accumulators) -> None:

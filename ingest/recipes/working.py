@@ -29,7 +29,6 @@ from ingest.runs.shares import Share, shares_of
 from ingest.study import Study
 from ingest.subject.locate import locate
 from ingest.subject.tokenizer import load_tokenizer
-from ingest.tables import PARTIAL_BESTS
 
 # Models stay loaded between shares, so many bytes of them: studies of many checkpoints would fill the memory.
 _MOST_LOADED = 8_000_000_000
@@ -155,9 +154,6 @@ def _computed(
     computation = Computation(part, share, subjects, rows, vocabulary, profiling, lambda _line: None, shows_bars=False)
     try:
         frames = [frame for done in computation.run(Begun()) for frame in done.frames]
-        if plan.inherited:
-            # Over some of the text there are only the new pairs, of which no mean would be the neuron's.
-            frames = [(name, frame) for name, frame in frames if name != PARTIAL_BESTS.name]
         frames += computation.pair_rows()
         frames += computation.profile_rows(with_corpus=0 in share.models)
         return frames, computation.example_rows().tolist(), computation.n_candidates
@@ -168,7 +164,7 @@ def _computed(
 def _part(planned: Planned, share: Share) -> Planned:
     """The plan as far as a share goes; a share of models alone correlates nothing."""
     if not share.pairs:
-        nothing = replace(planned.plan, pairs=(), method=None, tiles_per_pass=(0,), parent=None, inherited=0)
+        nothing = replace(planned.plan, pairs=(), method=None, tiles_per_pass=(0,))
         return replace(planned, plan=nothing, passes=[[]], pilot_passes=[])
     passes, pilot = (
         [[tile for tile in tiles if (tile.a, tile.b) in share.pairs] for tiles in given]
@@ -179,8 +175,8 @@ def _part(planned: Planned, share: Share) -> Planned:
         passes = [tiles for tiles in passes if tiles]
     return replace(
         planned,
-        # Nothing of the run that this one extends is at hand, and nothing is needed.
-        plan=replace(planned.plan, pairs=share.pairs, moments=False, parent=None, inherited=0),
+        # Of a run that this one extends nothing is at hand, and nothing is needed.
+        plan=replace(planned.plan, pairs=share.pairs, moments=False, inherited=0),
         passes=passes,
         pilot_passes=[tiles for tiles in pilot if tiles],
     )

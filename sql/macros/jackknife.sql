@@ -20,8 +20,8 @@
 {%- endmacro %}
 
 {# Whether a group of documents holds text: without it, something changes. #}
-{% macro holds_text(group) -%}
-    bool_or(excess_without[{{ group }}] <> excess_corr::float)
+{% macro holds_text(group, without='excess_without', excess='excess_corr') -%}
+    bool_or({{ without }}[{{ group }}] <> {{ excess }}::float)
 {%- endmacro %}
 
 {# The 95% interval of pct_universal from those counts, by Student's t; a share ends at 0 and at 100. #}

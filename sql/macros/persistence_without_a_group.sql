@@ -6,8 +6,8 @@
     [
         {% for group in range(1, 17) %}
         case
-            when bool_or(without_from[{{ group }}] <> excess_from::float)
-                or bool_or(without_to[{{ group }}] <> excess_to::float)
+            when {{ holds_text(group, 'without_from', 'excess_from') }}
+                or {{ holds_text(group, 'without_to', 'excess_to') }}
                 then
                     100 * sum(
                         (

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from ingest.tables import TABLES
+from ingest.tables import TABLES, Table
 from tests.runs.interrupted import MEASURES, make_models, make_study
 from tests.shares.sharing import begin, n_shares
 from tests.support.commands import Ended, forked, wait_for
@@ -35,20 +35,20 @@ def ingested(home: Path, study: str, warehouse: Path, *options: object) -> Ended
     return forked("ingest", home / f"{study}.toml", "--warehouse", warehouse, *options, scratch=home / "printed")
 
 
-def held(warehouse: Path, table: str) -> pl.DataFrame:
+def held(warehouse: Path, table: Table) -> pl.DataFrame:
     """The rows of a table that the newest finished run has, or takes from an earlier one, without the run."""
-    columns = {column["column_name"] for column in rows(warehouse, f"describe raw.{table}").to_dicts()}
+    columns = {column.name for column in table.columns}
     newest = "run = (select run from raw.runs where status = 'finished' order by finished_at desc limit 1)"
     if "other_model" in columns:
         source, key = "pairs", "model, other_model"
     elif "model" in columns:
         source, key = "models", "model"
     else:
-        return rows(warehouse, f"select * exclude (run) from raw.{table} where {newest} order by all")
+        return rows(warehouse, f"select * exclude (run) from raw.{table.name} where {newest} order by all")
     return rows(
         warehouse,
         f"with held as (select coalesce(taken_from, run) as run, {key} from raw.{source} where {newest}) "
-        f"select t.* exclude (run) from raw.{table} as t inner join held using (run, {key}) order by all",
+        f"select t.* exclude (run) from raw.{table.name} as t inner join held using (run, {key}) order by all",
     )
 
 
@@ -72,9 +72,11 @@ def test_a_model_that_is_added_has_the_rows_of_a_study_begun_anew(
     # Of three models and three pairs, one model and two pairs are new.
     assert rows(warehouse, "select count(*) as n from raw.shares")["n"][0] == before + 3
     compared = 0
-    for table in (table.name for table in TABLES if table.name not in OF_RUNS):
+    for table in (table for table in TABLES if table.name not in OF_RUNS):
         ours, theirs = held(warehouse, table), held(home / "alone.duckdb", table)
-        assert ours.equals(theirs), table
+        assert ours.equals(theirs), table.name
         compared += len(ours)
     assert compared > 10_000
+    of_child = "select count(*) as n from raw.partial_bests inner join raw.runs using (run) where parent is not null"
+    assert rows(warehouse, of_child)["n"][0] == 0
     assert "nothing to do" in ingested(home, "study", warehouse, "--on", "devices", "--workers", 2).out

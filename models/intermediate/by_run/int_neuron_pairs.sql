@@ -100,11 +100,11 @@ chance as (
 ),
 
 -- Few runs have them.
-drawn_controls as (
+controls as (
     select
         {% for kind in ['shift', 'noise', 'twin'] %}
-        {{ exact_sum('max_corr') }} filter (where kind = '{{ kind }}') as {{ kind }}_sum,
-        count(*) filter (where kind = '{{ kind }}') as {{ kind }}_n,
+        {% set of_kind = "case when kind = '" ~ kind ~ "' then max_corr end" %}
+        {{ as_number(exact_sum(of_kind)) }} / nullif(count({{ of_kind }}), 0) as {{ kind }}_corr,
         {% endfor %}
         pair,
         layer,
@@ -112,17 +112,6 @@ drawn_controls as (
     from baselines
     where kind <> 'rotation'
     group by pair, layer, neuron
-),
-
-controls as (
-    select
-        {% for kind in ['shift', 'noise', 'twin'] %}
-        {{ as_number(kind ~ '_sum') }} / nullif({{ kind }}_n, 0) as {{ kind }}_corr,
-        {% endfor %}
-        pair,
-        layer,
-        neuron
-    from drawn_controls
 ),
 
 -- The lists of most and least correlated neurons may both hold it in a small model.
