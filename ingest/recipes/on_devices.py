@@ -24,7 +24,9 @@ class Devices:
         self._devices = devices
         self.n_workers = len(devices)
 
-    def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
+    def deliver(
+        self, order: Order, shares: Sequence[tuple[int, ...]]
+    ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
         """As Executor: a process that dies is replaced, and what it and its fellows had in hand is computed again."""
         left, deaths = list(shares), 0
         while left:
@@ -34,7 +36,7 @@ class Devices:
                 free.put(device)
             with ProcessPoolExecutor(self.n_workers, context, initializer=_take, initargs=(free,)) as pool:
                 try:
-                    asked = {pool.submit(compute, order, number): number for number in left}
+                    asked = {pool.submit(compute, order, share): share for share in left}
                     for future in as_completed(asked):
                         found = future.result()
                         left.remove(asked[future])

@@ -72,13 +72,15 @@ class OnRay:
                 if attempt == _ATTEMPTS or self._is_local:
                     raise InputError(f"--on {on}: no Ray could be reached ({first_line(error)})") from None
 
-    def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
+    def deliver(
+        self, order: Order, shares: Sequence[tuple[int, ...]]
+    ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
         """As Executor."""
         ray = self._ray
         task = ray.remote(compute).options(**self._resources, max_retries=MOST_DEATHS, scheduling_strategy="SPREAD")
         # Workers of this machine see the folder; others may not.
         common, files = ray.put(order), None if self._is_local else ray.put(packed(order.corpus))
-        asked = {task.remote(common, number, files): number for number in shares}
+        asked = {task.remote(common, share, files): share for share in shares}
         while asked:
             (ready,), _ = ray.wait(list(asked), num_returns=1)
             try:
@@ -86,7 +88,9 @@ class OnRay:
             except ray.exceptions.RayTaskError as error:
                 raise RunFailed(f"a worker failed ({first_line(error.cause)})") from None
             except ray.exceptions.RayError as error:
-                raise RunFailed(f"share {asked[ready]} was lost {MOST_DEATHS} times ({first_line(error)})") from None
+                raise RunFailed(
+                    f"the share of pieces {asked[ready]} was lost {MOST_DEATHS} times ({first_line(error)})"
+                ) from None
             yield asked.pop(ready), found
 
     def close(self) -> None:

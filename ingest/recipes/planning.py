@@ -42,6 +42,7 @@ class Planned:
         pilot_passes: the tiles of each pass over a refined run's pilot; empty otherwise.
         reason: why the method is what it is; None without correlations.
         memory: bytes that the run holds at most by its plan, networks and the process itself not counted.
+        weights: bytes of each model's network.
     """
 
     plan: Plan
@@ -49,6 +50,7 @@ class Planned:
     pilot_passes: list[list[Tile]]
     reason: str | None
     memory: int
+    weights: tuple[int, ...]
 
 
 def device_of(study: Study) -> str:
@@ -204,4 +206,5 @@ def plan_run(
         transformers_version=transformers.__version__,
         simulation=simulation,
     )
-    return Planned(plan, share.passes, share.pilot_passes, reason, share.memory)
+    weights = tuple(model.weights * getattr(torch, plan.dtype).itemsize for model in models)
+    return Planned(plan, share.passes, share.pilot_passes, reason, share.memory, weights)

@@ -12,13 +12,14 @@ from tqdm import tqdm
 from ingest.corpus.store import TokenRows
 from ingest.errors import InputError, RunFailed
 from ingest.raw.warehouse import RawWarehouse
+from ingest.recipes.dealing import deal
 from ingest.recipes.extending import inherited_closing, known_sequences
 from ingest.recipes.opening import now, of_run
 from ingest.recipes.profile_rows import sequence_rows
 from ingest.recipes.running import Say, above_the_bar, finish
 from ingest.recipes.working import Delivered, Order, Refused
 from ingest.runs.plan import parts
-from ingest.runs.shares import shares_of
+from ingest.runs.shares import pieces_of
 from ingest.tables import PARTS, SHARES
 
 # After so many deaths it is the share that kills its workers.
@@ -30,8 +31,14 @@ class Executor(Protocol):
 
     n_workers: int
 
-    def deliver(self, order: Order, shares: Sequence[int]) -> Iterator[tuple[int, Delivered | Refused]]:
+    def deliver(
+        self, order: Order, shares: Sequence[tuple[int, ...]]
+    ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
         """Compute shares and hand them over as they come, each once; one whose worker died is computed again.
+
+        Args:
+            order: what they have in common.
+            shares: numbers of their pieces.
 
         Raises:
             RunFailed: if the workers of a share die again and again.
@@ -55,22 +62,24 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
     plan = order.planned.plan
     if len(raw.read("select part from raw.parts where run = ?", [plan.run])):
         raise InputError(f"run {plan.run} was begun in one process: go on with it without --on")
-    every = range(len(shares_of(plan)))
-    done = set(raw.read("select share from raw.shares where run = ?", [plan.run])["share"])
+    every = range(len(pieces_of(plan)))
+    done = set(raw.read("select unnest(pieces) as piece from raw.shares where run = ?", [plan.run])["piece"])
     left = [number for number in every if number not in done]
-    say(f"{len(left)} of {len(every)} shares to be computed by {executor.n_workers} workers")
-    waiting: dict[int, Delivered] = {}
-    to_write = iter(left)
+    shares = deal(order.planned, left, executor.n_workers)
+    of_all = f"{len(left)} of {len(every)} models and pairs"
+    say(f"{of_all} to be computed by {executor.n_workers} workers in {len(shares)} shares")
+    waiting: dict[tuple[int, ...], Delivered] = {}
+    to_write = iter(shares)
     following = next(to_write, None)
 
-    with tqdm(total=len(every), initial=len(done), unit="share", desc="shares") as bar:
-        for number, found in executor.deliver(order, left) if left else ():
+    with tqdm(total=len(every), initial=len(done), unit="piece", desc="models and pairs") as bar:
+        for share, found in executor.deliver(order, shares) if shares else ():
             if isinstance(found, Refused):
                 raise (InputError if found.is_input else RunFailed)(found.line)
             if found.cuts:
-                above_the_bar(say)(f"share {number} did not fit in memory on {found.host}: computed in smaller tiles")
-            waiting[number] = found
-            bar.update()
+                above_the_bar(say)(f"a pair did not fit in memory on {found.host}: computed in smaller tiles")
+            waiting[share] = found
+            bar.update(len(share))
             while following in waiting:
                 ready = waiting.pop(following)
                 frames = [*_by_table(ready.frames), (SHARES.name, _ledger(following, ready))]
@@ -85,10 +94,11 @@ def _by_table(frames: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.
     return [(table, pl.concat([frame for name, frame in frames if name == table])) for table in tables]
 
 
-def _ledger(number: int, found: Delivered) -> pl.DataFrame:
+def _ledger(pieces: tuple[int, ...], found: Delivered) -> pl.DataFrame:
     n, directed = found.n_candidates
     row = {
-        "share": number,
+        "share": min(pieces),
+        "pieces": list(pieces),
         "host": found.host,
         "seconds": found.seconds,
         "peak_memory": found.memory,
@@ -97,7 +107,7 @@ def _ledger(number: int, found: Delivered) -> pl.DataFrame:
         "sequences": found.sequences,
         "done_at": now(),
     }
-    return pl.DataFrame([row], schema_overrides={"sequences": pl.List(pl.UInt32)})
+    return pl.DataFrame([row], schema_overrides=dict.fromkeys(("pieces", "sequences"), pl.List(pl.UInt32)))
 
 
 def _finish(order: Order, rows: TokenRows, raw: RawWarehouse, say: Say) -> None:

@@ -6,7 +6,7 @@ import gc
 import socket
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import peak_memory
 from ingest.recipes.subjects import Subject, load_subject
 from ingest.runs.plan import ARITHMETIC, Plan
-from ingest.runs.shares import Share, shares_of
+from ingest.runs.shares import Share, together
 from ingest.study import Study
 from ingest.subject.locate import locate
 from ingest.subject.tokenizer import load_tokenizer
@@ -82,6 +82,16 @@ class Refused:
     is_input: bool
 
 
+@dataclass(frozen=True)
+class _Given:
+    """What pieces that were computed together gave, as in Delivered."""
+
+    frames: list[tuple[str, pl.DataFrame]]
+    sequences: list[int]
+    n_candidates: tuple[int, int]
+    cuts: int
+
+
 _loaded: dict[str, tuple[Subject, Vocabulary]] = {}
 _unpacked: dict[str, tempfile.TemporaryDirectory[str]] = {}
 
@@ -91,12 +101,12 @@ def packed(corpus: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(corpus.iterdir()) if file.is_file()}
 
 
-def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None) -> Delivered | Refused:
+def compute(order: Order, numbers: Sequence[int], files: Mapping[str, bytes] | None = None) -> Delivered | Refused:
     """Compute a share.
 
     Args:
         order: what is to be done.
-        number: of the share.
+        numbers: of its pieces.
         files: of the corpus, for a machine that does not see its folder; None where all do.
     """
     host, started = socket.gethostname(), time.monotonic()
@@ -105,26 +115,47 @@ def compute(order: Order, number: int, files: Mapping[str, bytes] | None = None)
         _check_versions(plan)
         torch.set_num_threads(plan.threads)
         keep_freed_memory()
-        share = shares_of(plan)[number]
-        rows = _rows(order, files)
-        part, cuts = _part(order.planned, share), 0
-        while (found := _compute(order, part, share, rows)) is None:
-            if _unload(_needed(plan, share), 0):
-                continue
-            part, larger, cuts = _smaller(part), part, cuts + 1
-            if part == larger:
-                return Refused(f"worker on {host}: share {number} does not fit in memory: lower [device] memory", True)
+        given = _given(order, numbers, _rows(order, files))
     except NeuronsError as error:
         return Refused(f"worker on {host}: {error}", isinstance(error, InputError))
-    frames, sequences, n_candidates = found
-    seconds = time.monotonic() - started
-    return Delivered(frames, sequences, n_candidates, host, seconds, peak_memory(plan.device), cuts)
+    return Delivered(
+        frames=[frame for each in given for frame in each.frames],
+        sequences=sorted({sequence for each in given for sequence in each.sequences}),
+        n_candidates=(sum(each.n_candidates[0] for each in given), sum(each.n_candidates[1] for each in given)),
+        host=host,
+        seconds=time.monotonic() - started,
+        memory=peak_memory(plan.device),
+        cuts=sum(each.cuts for each in given),
+    )
 
 
-def _compute(
-    order: Order, part: Planned, share: Share, rows: TokenRows
-) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]] | None:
-    """Rows, sequences and candidates of a share, as in Delivered; None where memory runs out."""
+def _given(order: Order, numbers: Sequence[int], rows: TokenRows) -> list[_Given]:
+    """What a share gives; where memory runs out, piece by piece, and one piece in smaller and smaller tiles.
+
+    Raises:
+        InputError: if a piece does not fit in the smallest tiles.
+    """
+    plan = order.planned.plan
+    share = together(plan, numbers)
+    part, cuts = _part(order.planned, share), 0
+    while (found := _compute(order, part, share, rows)) is None:
+        if _unload(_needed(plan, share), 0):
+            continue
+        if len(numbers) > 1:
+            return [each for number in numbers for each in _given(order, [number], rows)]
+        part, larger, cuts = _smaller(part), part, cuts + 1
+        if part == larger:
+            raise InputError(f"{_name(plan, share)} does not fit in memory: lower [device] memory")
+    return [replace(found, cuts=cuts)]
+
+
+def _name(plan: Plan, share: Share) -> str:
+    names = [plan.models[index].name for index in sorted(share.subjects(plan))]
+    return f"{'the pair' if share.pairs else 'model'} {', '.join(names)}"
+
+
+def _compute(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Given | None:
+    """What a share gives; None where memory runs out."""
     try:
         return _computed(order, part, share, rows)
     except (MemoryError, RuntimeError) as error:
@@ -140,9 +171,7 @@ def _smaller(part: Planned) -> Planned:
     return replace(part, passes=in_smaller_tiles(part.passes), pilot_passes=in_smaller_tiles(part.pilot_passes))
 
 
-def _computed(
-    order: Order, part: Planned, share: Share, rows: TokenRows
-) -> tuple[list[tuple[str, pl.DataFrame]], list[int], tuple[int, int]]:
+def _computed(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Given:
     plan = order.planned.plan
     opened = {index: _opened(order, index) for index in sorted(share.subjects(plan))}
     _unload(_needed(plan, share), _MOST_LOADED)
@@ -156,7 +185,7 @@ def _computed(
         frames = [frame for done in computation.run(Begun()) for frame in done.frames]
         frames += computation.pair_rows()
         frames += computation.profile_rows(with_corpus=0 in share.models)
-        return frames, computation.example_rows().tolist(), computation.n_candidates
+        return _Given(frames, computation.example_rows().tolist(), computation.n_candidates, cuts=0)
     finally:
         computation.close()
 
@@ -176,7 +205,7 @@ def _part(planned: Planned, share: Share) -> Planned:
     return replace(
         planned,
         # Of a run that this one extends nothing is at hand, and nothing is needed.
-        plan=replace(planned.plan, pairs=share.pairs, moments=False, inherited=0),
+        plan=replace(planned.plan, pairs=share.pairs, moments=bool(share.models), inherited=0),
         passes=passes,
         pilot_passes=[tiles for tiles in pilot if tiles],
     )

@@ -1,12 +1,13 @@
-"""A run's work in shares that can be done apart, on any machine and in any order, and give the same bits.
+"""A run's work in pieces that can be done apart or together, on any machine and in any order, and give the same bits.
 
-A share holds every sum it is about over the whole text, from the first part to the last: sums of floats depend on their
-order, and so nothing is added up across shares. What is kept per model (moments, profiles) is a share for each model;
+A piece holds every sum it is about over the whole text, from the first part to the last: sums of floats depend on their
+order, and so nothing is added up across pieces. What is kept per model (moments, profiles) is a piece for each model;
 what is kept per pair is one for each pair.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.runs.plan import Plan
@@ -14,7 +15,7 @@ from ingest.runs.plan import Plan
 
 @dataclass(frozen=True)
 class Share:
-    """What is computed together.
+    """What is computed together: one piece or several, which read the text once.
 
     Attributes:
         models: whose moments and profiles.
@@ -39,10 +40,17 @@ def whole(plan: Plan) -> Share:
     return Share(_measured(plan), plan.pairs)
 
 
-def shares_of(plan: Plan) -> list[Share]:
-    """The shares of what is new in a run, in the order in which their rows are written."""
+def pieces_of(plan: Plan) -> list[Share]:
+    """The pieces of what is new in a run: models, then pairs."""
     models = [Share((model,), ()) for model in _measured(plan)]
     return [*models, *(Share((), (pair,)) for pair in plan.pairs if max(pair) >= plan.inherited)]
+
+
+def together(plan: Plan, numbers: Iterable[int]) -> Share:
+    """The share of some pieces, by their numbers."""
+    pieces = pieces_of(plan)
+    chosen = [pieces[number] for number in sorted(numbers)]
+    return Share(tuple(m for piece in chosen for m in piece.models), tuple(p for piece in chosen for p in piece.pairs))
 
 
 def _measured(plan: Plan) -> tuple[int, ...]:

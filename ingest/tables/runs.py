@@ -78,7 +78,8 @@ SHARES = Table(
     ("run", "share"),
     (
         RUN,
-        Column("share", "uinteger not null", "number of the share, from 0: the models, then the pairs"),
+        Column("share", "uinteger not null", "number of its first piece"),
+        Column("pieces", "uinteger[] not null", "the models, from 0, and then the pairs that were computed together"),
         Column("host", "varchar not null", "machine that computed it"),
         Column("seconds", "double not null", "that it took there"),
         Column("peak_memory", "ubigint not null", "largest memory that its process held, bytes"),

@@ -91,12 +91,13 @@ def workers_of(process: Forked) -> list[psutil.Process]:
 
 
 def assert_same_rows(warehouse: Path, home: Path) -> None:
-    """The rows of one process alone, to the last bit, with every share in the ledger once."""
+    """The rows of one process alone, to the last bit, with every piece in the ledger once."""
     found = differing_rows(warehouse, home / "alone.duckdb")
-    ledger = rows(warehouse, "select run, share from raw.shares order by run, share")
+    ledger = rows(warehouse, "select run, pieces from raw.shares")
     assert found == {"shares": len(ledger)}
     for run, each in ledger.group_by("run"):
-        assert each["share"].to_list() == list(range(len(each))), run
+        pieces = each["pieces"].explode().sort().to_list()
+        assert pieces == list(range(len(pieces))), run
     runs = rows(warehouse, "select run, n_tokens from raw.runs where status = 'finished' and kind <> 'import'")
     assert set(runs["run"]) == set(ledger["run"])
     assert runs["n_tokens"].min() % CONTEXT == 0  # type: ignore[operator]

@@ -7,14 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import psutil
 import pytest
 import torch
+from polars.testing import assert_frame_equal
 
 from ingest.measure.correlation import CrossMoments, Tile
 from ingest.recipes import working
 from ingest.recipes.working import Delivered, Order, Refused, compute
-from ingest.runs.shares import shares_of
+from ingest.runs.shares import pieces_of
 from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_shares, order_of, shared, workers_of
 from tests.support.commands import forked, one_line_of_refusal, wait_for
 from tests.support.tables import rows
@@ -68,7 +70,7 @@ def test_what_does_not_fit_in_memory_is_done_in_smaller_tiles(
     method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = order_of(method, tmp_path)
-    last = len(shares_of(order.planned.plan)) - 1
+    last = [len(pieces_of(order.planned.plan)) - 1]
     roomy = compute(order, last)
     assert isinstance(roomy, Delivered)
     assert roomy.cuts == 0
@@ -92,14 +94,40 @@ def test_what_does_not_fit_in_memory_is_done_in_smaller_tiles(
 
     monkeypatch.setattr(CrossMoments, "__init__", with_none)
     assert compute(order, last) == Refused(
-        f"worker on {socket.gethostname()}: share {last} does not fit in memory: lower [device] memory", True
+        f"worker on {socket.gethostname()}: the pair two, three does not fit in memory: lower [device] memory", True
     )
+
+
+@pytest.mark.parametrize("method", ["exact", "refined"])
+def test_pieces_that_do_not_fit_together_are_done_apart(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = order_of(method, tmp_path)
+    pieces = range(len(pieces_of(order.planned.plan)))
+    roomy = compute(order, pieces)
+    made = CrossMoments.__init__
+
+    def with_little_memory(self: CrossMoments, tiles: list[Tile], *others: Any) -> None:
+        made(self, tiles, *others)
+        if len({(tile.a, tile.b) for tile in tiles}) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB")
+
+    monkeypatch.setattr(CrossMoments, "__init__", with_little_memory)
+    found = compute(order, pieces)
+    assert isinstance(roomy, Delivered)
+    assert isinstance(found, Delivered)
+    assert found.cuts == 0
+    assert found.sequences == roomy.sequences
+    assert found.n_candidates == roomy.n_candidates
+    for table in {name for name, _ in roomy.frames}:
+        ours, theirs = (pl.concat([frame for name, frame in each.frames if name == table]) for each in (found, roomy))
+        assert_frame_equal(ours, theirs, check_row_order=False, check_exact=True)
 
 
 def test_a_worker_elsewhere_unpacks_the_corpus(order: Order, tmp_path: Path) -> None:
     files = working.packed(order.corpus)
-    here = compute(order, 3)
-    there = compute(replace(order, corpus=tmp_path / "nowhere"), 3, files)
+    here = compute(order, [3])
+    there = compute(replace(order, corpus=tmp_path / "nowhere"), [3], files)
     assert isinstance(here, Delivered)
     assert isinstance(there, Delivered)
     assert [name for name, _ in here.frames] == [name for name, _ in there.frames]
@@ -124,7 +152,7 @@ def test_a_worker_that_lacks_something_says_so_with_its_host(
         "there is no corpus": replace(order, corpus=tmp_path),
     }
     for words, asked in lacking.items():
-        found = compute(asked, 0)
+        found = compute(asked, [0])
         assert isinstance(found, Refused)
         assert found.is_input
         assert found.line.startswith("worker on node-7: ")
