@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import os
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -13,12 +16,16 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ingest.allocator import keep_freed_memory
 from ingest.errors import InputError
 from ingest.measure.correlation import Shape
-from ingest.recipes.costs import Work, choose_method, seconds
-from ingest.recipes.memory import Share, limit, passes_needed, share_memory, tile_bytes
-from ingest.recipes.planning import batch_rows, device_of, model_pairs, threads_of
+from ingest.recipes.costs import Work, seconds
+from ingest.recipes.dealing import deal
+from ingest.recipes.fitting import Fitted, fit
+from ingest.recipes.memory import limit, sketch_bytes, tile_bytes
+from ingest.recipes.planning import device_of, model_pairs, threads_of
 from ingest.recipes.rates import H200, H200_HALF_FORWARD, Rates, forward_rate, measured_rates
-from ingest.recipes.shapes import ModelShape, populations_of, shapes_from_configs, simulated_populations, work_of
+from ingest.recipes.shapes import ModelShape, populations_of, shapes_from_configs, simulated_populations
+from ingest.recipes.spreading import Spread
 from ingest.runs.plan import Method
+from ingest.runs.shares import Extent, Share, pieces_of, together, whole
 from ingest.study import Study
 from ingest.subject.locate import config_folder, context_of, read_config
 
@@ -37,23 +44,27 @@ class Estimate:
 
     Attributes:
         work: shapes and tokens.
-        n_shares: that workers could do at a time.
+        n_pieces: models and pairs, which so many workers could compute at a time.
+        n_shares: that the devices compute; 1 for one device.
         method: how correlations would be computed; None without.
         reason: why.
-        share: passes and memory.
-        seconds: by component, for all devices together.
-        simulated_seconds: of the runs of simulated seeds, all together; 0 without.
+        spread: passes and memory.
+        seconds: by component, of all devices together.
+        elapsed: seconds until the last device has ended, the runs of simulated seeds not counted.
+        simulated_seconds: of these, all together; 0 without.
         device_bytes: largest memory of a device: sums, networks, one batch.
         state_bytes: state of an unfinished run on disk.
         warehouse_bytes: of the finished warehouse, marts included.
     """
 
     work: Work
+    n_pieces: int
     n_shares: int
     method: Method | None
-    reason: str
-    share: Share
+    reason: str | None
+    spread: Spread
     seconds: dict[str, float]
+    elapsed: float
     simulated_seconds: float
     device_bytes: int
     state_bytes: int
@@ -70,10 +81,11 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
         say: called with lines for the user.
 
     Raises:
-        InputError: if a model's config.json is missing, or the study says no number of tokens.
+        InputError: if a model's config.json is missing, the study says no number of tokens, or it does not fit.
     """
     if study.corpus is None or study.corpus.tokens is None:
         raise InputError("the plan needs [corpus] tokens: write how many are to be read")
+    n_tokens = study.corpus.tokens
     checkpoints = study.checkpoints()
     folders = [config_folder(model, study.folder) for model in checkpoints]
     models = shapes_from_configs(checkpoints, folders)
@@ -82,66 +94,104 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     device = "cuda" if machine == "h200" else device_of(study)
     pairs = model_pairs(study, [m.identity for m in models], say)
     populations, all_pairs = populations_of(study.measure, models, pairs)
-    work = work_of(study, models, populations, all_pairs, n_tokens=study.corpus.tokens, context=context)
-    threads = threads_of(study)
-    networks = sum(m.weights for m in models) * (4 if study.device.dtype == "float32" else 2)
+    run = Extent(models, populations, all_pairs, study.measure.moments)
     memory = study.device.memory
     has = int(memory * 1e9) if memory else int(_USABLE * _H200_BYTES) if machine == "h200" else limit(None, device)
-    n_shares = (len(models) if study.measure.moments else 0) + len(all_pairs)
-    devices = max(1, min(devices, n_shares))
-    # Pairs are dealt out to the devices: each has its part of the exact sums, and runs all of its models.
-    room = (has - networks) * devices
-    rows = batch_rows(study, work, device, context, has)
+    networks = sorted(m.weights * getattr(torch, study.device.dtype).itemsize for m in models)
+    # A worker runs two models at least.
+    loaded = sum(networks if devices == 1 else networks[-2:])
 
-    def shared(study: Study, work: Work) -> tuple[Method | None, str, Share]:
-        def passes_of(method: Method) -> int | None:
-            return passes_needed(study, work, method, batch_tokens=rows * context, room=room)
+    def fitted(study: Study, run: Extent, *, is_simulation: bool) -> Fitted:
+        return fit(
+            study,
+            models,
+            run,
+            n_tokens=n_tokens,
+            context=context,
+            device=device,
+            threads=threads_of(study),
+            room=has - loaded,
+            is_shared=devices > 1,
+            is_simulation=is_simulation,
+        )
 
-        asked = choose_method(work, study.measure, device, threads, passes_of) if work.pairs else (None, "no pairs")
-        return *asked, share_memory(study, work, asked[0], batch_tokens=rows * context, room=room)
-
-    method, reason, share = shared(study, work)
+    found = fitted(study, run, is_simulation=False)
     h200 = H200 if study.device.dtype == "float32" else replace(H200, forward=H200_HALF_FORWARD)
-    rates = h200 if machine == "h200" else _rates_here(study, models, folders, work, (rows, context))
-    found = seconds(work, method, rates, n_passes=len(share.passes))
+    rates = h200 if machine == "h200" else _rates_here(study, models, folders, found, context)
+    shares = _shares(run, found, devices)
+    costs = _costs(run, found, rates, shares)
     simulated = 0.0
     if "simulated" in study.measure.validation:
         alike = study.model_copy(update={"measure": study.measure.of_simulated()})
-        own = simulated_populations(models)
-        more = work_of(alike, models, *own, n_tokens=study.corpus.tokens, context=context, is_simulation=True)
-        how, _, theirs = shared(alike, more)
-        each = sum(seconds(more, how, rates, n_passes=len(theirs.passes)).values())
-        simulated = each * len(study.measure.simulated.strengths)
-    alone = {name: t / (1 if name == "forward" else devices) for name, t in found.items()}
+        of_seeds = Extent(models, *simulated_populations(models), moments=False)
+        theirs = fitted(alike, of_seeds, is_simulation=True)
+        each = _costs(of_seeds, theirs, rates, _shares(of_seeds, theirs, devices))
+        simulated = _elapsed(each, devices) * len(study.measure.simulated.strengths)
+    work, method = found.work, found.method
     neurons = sum(m.n_layers * m.d_mlp for m in models)
     directed = sum(work.shapes[p].n_units for pair in all_pairs for p in pair)
-    exact = sum(tile_bytes(t, work.shapes, halves=False) for t in share.passes[0])
-    sketches = 8 * (method.buckets or 0) * (work.n_units + work.sketched_twice) if method is not None else 0
+    exact = sum(tile_bytes(t, work.shapes, halves=False) for t in found.spread.passes[0])
+    sketches = sketch_bytes(work.n_units + work.sketched_twice, method) if method is not None else 0
     return Estimate(
         work=work,
-        n_shares=n_shares,
+        n_pieces=len(pieces_of(run)),
+        n_shares=len(shares),
         method=method,
-        reason=reason,
-        share=share,
-        seconds=alone,
+        reason=found.reason,
+        spread=found.spread,
+        seconds={name: sum(each[name] for each in costs if name in each) for name in dict.fromkeys(chain(*costs))},
+        elapsed=_elapsed(costs, devices),
         simulated_seconds=simulated,
-        device_bytes=share.memory // devices + networks,
-        state_bytes=exact + sketches,
+        device_bytes=found.spread.memory + loaded if devices == 1 else max(_bytes(run, found, each) for each in shares),
+        state_bytes=exact + sketches if devices == 1 else 0,
         warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
     )
 
 
-def _rates_here(
-    study: Study, models: list[ModelShape], folders: list[Path], work: Work, batch: tuple[int, int]
-) -> Rates:
+def _shares(run: Extent, found: Fitted, devices: int) -> list[Share]:
+    """What devices compute: one all of it, several what they would be dealt."""
+    if devices == 1:
+        return [whole(run)]
+    dealt = deal(run, found.spread.passes, found.held, range(len(pieces_of(run))), devices)
+    return [together(run, numbers) for numbers in dealt]
+
+
+def _costs(run: Extent, found: Fitted, rates: Rates, shares: list[Share]) -> list[dict[str, float]]:
+    """Seconds of each share by component."""
+    in_passes: dict[tuple[int, int], set[int]] = defaultdict(set)
+    for number, tiles in enumerate(found.spread.passes):
+        for tile in tiles:
+            in_passes[tile.a, tile.b].add(number)
+    costs = []
+    for share in shares:
+        n_passes = max(1, len(set().union(*(in_passes[pair] for pair in share.pairs))))
+        costs.append(seconds(found.work_of(share), found.method if share.pairs else None, rates, n_passes=n_passes))
+    return costs
+
+
+def _bytes(run: Extent, found: Fitted, share: Share) -> int:
+    return found.held.of(run, share) + sum(found.held.networks[model] for model in share.subjects(run))
+
+
+def _elapsed(costs: list[dict[str, float]], devices: int) -> float:
+    """Seconds until the last share is done, each begun in its turn by the first device that is free."""
+    free = [0.0] * devices
+    for cost in costs:
+        heapq.heapreplace(free, free[0] + sum(cost.values()))
+    return max(free)
+
+
+def _rates_here(study: Study, models: list[ModelShape], folders: list[Path], found: Fitted, context: int) -> Rates:
     """Rates of this machine: a forward pass of the first model with random weights, and a second of each other kind."""
     device = device_of(study)
     torch.set_num_threads(threads_of(study))
     keep_freed_memory()
-    largest = max(work.shapes, key=lambda shape: shape.n_units, default=Shape(models[0].n_layers, models[0].d_mlp))
+    largest = max(
+        found.work.shapes, key=lambda shape: shape.n_units, default=Shape(models[0].n_layers, models[0].d_mlp)
+    )
     network = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folders[0]))
     network = network.to(device=device, dtype=getattr(torch, study.device.dtype)).eval()
-    rows, context = batch
+    rows = found.batch_rows
     ids = torch.zeros(rows, context, dtype=torch.int64, device=device)
     body = network.base_model
 
@@ -171,14 +221,16 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
     say(f"{study.name}: {_short(work.n_tokens)} tokens, {len(work.shapes)} populations, {len(work.pairs)} pairs")
     if method is not None:
         say(f"method            {method.name} ({found.reason})")
-        say(f"passes            {len(found.share.passes)}")
+        say(f"passes            {len(found.spread.passes)}")
         say(f"products          {_short(work.n_tokens * work.products)}FLOP if all are computed")
-    say(f"shares            {found.n_shares}, which so many workers can do at a time")
-    say(f"forward passes    {_short(work.n_tokens * work.forward_flops)}FLOP")
+    say(f"forward passes    {_short(work.n_tokens * work.forward_flops)}FLOP if every model is run once")
+    say(f"models and pairs  {found.n_pieces}, which so many workers can compute at a time")
     say(f"device memory     {_short(found.device_bytes)}B on each device")
     say(f"state on disk     {_short(found.state_bytes)}B while the run goes on")
     say(f"warehouse         {_short(found.warehouse_bytes)}B, with its marts")
-    say(f"time on {where}: {_duration(sum(found.seconds.values()))}")
+    say(f"time on {where}: {_duration(found.elapsed)}")
+    if devices > 1:
+        say(f"in {found.n_shares} shares, of all devices together {_duration(sum(found.seconds.values()))}:")
     for name, seconds_ in sorted(found.seconds.items(), key=lambda item: -item[1]):
         if seconds_ > 0:
             say(f"  {name:<16}{_duration(seconds_)}")

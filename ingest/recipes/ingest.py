@@ -72,7 +72,7 @@ def ingest(
         from ingest.recipes.executors import for_workers, open_executor
 
         study = for_workers(study)
-    opened = open_study(study, folders, raw, say)
+    opened = open_study(study, folders, raw, say, keeps_weights=on is None or bool(study.experiments))
     check_experiments(opened)
     with open_executor(on, workers, study) if on is not None else nullcontext() as executor:
         run, was_finished = measure(opened, raw, say, executor)

@@ -41,7 +41,7 @@ class Opened:
     rows: TokenRows | None
 
 
-def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -> Opened:
+def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say, *, keeps_weights: bool = True) -> Opened:
     """Load a study's models and read its text.
 
     Args:
@@ -49,6 +49,7 @@ def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -
         folders: of its models.
         raw: the warehouse.
         say: called with lines for the user.
+        keeps_weights: whether models stay loaded; workers load their own, and of many models not all fit in memory.
 
     Raises:
         InputError: if that cannot be done; nothing was written then.
@@ -59,7 +60,8 @@ def open_study(study: Study, folders: list[Path], raw: RawWarehouse, say: Say) -
     subjects = []
     for model, folder in zip(study.checkpoints(), folders, strict=True):
         say(f"loading {model.name}")
-        subjects.append(load_subject(model, folder, vocabulary))
+        subject = load_subject(model, folder, vocabulary)
+        subjects.append(subject if keeps_weights else subject.without_weights())
         give_freed_memory_back()
     _refuse_other_weights(raw, subjects)
     return Opened(study, vocabulary, subjects, _token_rows(study, vocabulary, subjects, raw.path, say))
@@ -81,7 +83,8 @@ def measure(opened: Opened, raw: RawWarehouse, say: Say, executor: Executor | No
         InputError: if the study cannot be run; nothing was written then.
         RunFailed: if an activation is not finite.
     """
-    planned = plan_run(opened.study, opened.vocabulary, opened.subjects, opened.rows, say)
+    is_shared = executor is not None
+    planned = plan_run(opened.study, opened.vocabulary, opened.subjects, opened.rows, say, is_shared=is_shared)
     return _run(opened, planned, raw, say, executor)
 
 
@@ -99,7 +102,8 @@ def simulate(opened: Opened, raw: RawWarehouse, say: Say, executor: Executor | N
     before = []
     for strength in asked.strengths if "simulated" in study.measure.validation else ():
         simulation = PlannedSimulation(strength, asked.noise, asked.seed)
-        planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, say, simulation)
+        is_shared = executor is not None
+        planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, say, simulation, is_shared=is_shared)
         say(f"simulated seeds, strength {strength:g}")
         before.append(_run(opened, planned, raw, say, executor)[1])
     return before

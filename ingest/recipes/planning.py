@@ -18,16 +18,17 @@ from ingest.errors import InputError, first_line
 from ingest.measure.correlation import Tile
 from ingest.measure.sketch import bucket_starts
 from ingest.names import GROUPS, Identity
-from ingest.recipes.costs import Work, choose_method
-from ingest.recipes.memory import batch_tokens, limit, passes_needed, share_memory
+from ingest.recipes.fitting import fit
+from ingest.recipes.memory import limit
 from ingest.recipes.pairs import chosen_pairs
-from ingest.recipes.shapes import populations_of, simulated_populations, work_of
+from ingest.recipes.shapes import populations_of, simulated_populations
+from ingest.recipes.spreading import Held
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import ARITHMETIC, Method, Plan, PlannedModel, PlannedSimulation, groups_hash
+from ingest.runs.shares import Extent
 from ingest.study import Study
 
 _PLACE_ROWS = 64
-_CPU_BATCH, _CUDA_BATCH = 4_096, 16_384
 
 Say = Callable[[str], None]
 
@@ -42,7 +43,7 @@ class Planned:
         pilot_passes: the tiles of each pass over a refined run's pilot; empty otherwise.
         reason: why the method is what it is; None without correlations.
         memory: bytes that the run holds at most by its plan, networks and the process itself not counted.
-        weights: bytes of each model's network.
+        held: what its pieces hold of them.
     """
 
     plan: Plan
@@ -50,7 +51,7 @@ class Planned:
     pilot_passes: list[list[Tile]]
     reason: str | None
     memory: int
-    weights: tuple[int, ...]
+    held: Held
 
 
 def device_of(study: Study) -> str:
@@ -83,12 +84,6 @@ def model_pairs(study: Study, identities: list[Identity], say: Say) -> tuple[tup
     if not pairs and len(identities) > 1:
         say(f"no correlations: no two models are partners under [pairs] rule = {study.pairs.rule!r}")
     return pairs
-
-
-def batch_rows(study: Study, work: Work, device: str, context: int, room: int) -> int:
-    """Rows of one forward pass."""
-    most = _CUDA_BATCH if device.startswith("cuda") else _CPU_BATCH
-    return study.device.batch_rows or max(1, batch_tokens(work, room, most=most) // max(1, context))
 
 
 def operand_of(device: str, method: Method | None) -> str:
@@ -129,6 +124,8 @@ def plan_run(
     rows: TokenRows | None,
     say: Say,
     simulation: PlannedSimulation | None = None,
+    *,
+    is_shared: bool = False,
 ) -> Planned:
     """The plan of a run.
 
@@ -139,6 +136,7 @@ def plan_run(
         rows: the corpus; None for a study of weights alone.
         say: called with lines for the user.
         simulation: how the models' partners are simulated; None where the models are each other's.
+        is_shared: whether workers compute it in shares, so that only these need to fit in memory.
 
     Raises:
         InputError: if the run cannot be done with the memory there is.
@@ -155,23 +153,19 @@ def plan_run(
         pairs = model_pairs(study, [s.identity for s in subjects], say)
         populations, all_pairs = populations_of(measure, models, pairs)
     n_rows, context = rows.ids.shape if rows is not None else (0, 0)
-    work = work_of(
+    fitted = fit(
         study,
         models,
-        populations,
-        all_pairs,
+        Extent(models, populations, all_pairs, measure.moments),
         n_tokens=n_rows * context,
         context=context,
+        device=device,
+        threads=threads,
+        room=limit(study.device.memory, device),
+        is_shared=is_shared,
         is_simulation=simulation is not None,
     )
-    room = limit(study.device.memory, device)
-    batch = batch_rows(study, work, device, context, room)
-
-    def passes_of(method: Method) -> int | None:
-        return passes_needed(study, work, method, batch_tokens=batch * context, room=room)
-
-    method, reason = choose_method(work, measure, device, threads, passes_of) if all_pairs else (None, None)
-    share = share_memory(study, work, method, batch_tokens=batch * context, room=room)
+    method, spread = fitted.method, fitted.spread
     plan = Plan(
         models=tuple(
             PlannedModel(s.identity.name, s.identity.model_family, s.identity.seed, s.identity.step, s.weights_hash)
@@ -190,13 +184,13 @@ def plan_run(
         place_rows=min(_PLACE_ROWS, n_rows),
         features=features_identity(study, rows.manifest.syntax) if rows is not None else None,
         profile_rows=n_rows if rows is not None and measure.profile is not None else 0,
-        batch_rows=batch,
+        batch_rows=fitted.batch_rows,
         dtype=study.device.dtype,
         operand=operand_of(device, method),
         device=device,
         threads=threads,
         method=method,
-        tiles_per_pass=tuple(len(tiles) for tiles in share.passes),
+        tiles_per_pass=tuple(len(tiles) for tiles in spread.passes),
         draws=measure.baseline.draws if pairs else 0,
         baseline_seed=measure.baseline.seed,
         floors=tuple(measure.floors) if pairs else (),
@@ -206,5 +200,4 @@ def plan_run(
         transformers_version=transformers.__version__,
         simulation=simulation,
     )
-    weights = tuple(model.weights * getattr(torch, plan.dtype).itemsize for model in models)
-    return Planned(plan, share.passes, share.pilot_passes, reason, share.memory, weights)
+    return Planned(plan, spread.passes, spread.pilot_passes, fitted.reason, spread.memory, fitted.held)

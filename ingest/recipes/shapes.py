@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ingest.names import Identity, Site
 from ingest.recipes.costs import Work
 from ingest.recipes.profiling import bytes_per_neuron
 from ingest.runs.plan import PlannedPopulation
+from ingest.runs.shares import Divisible, Share
 from ingest.study import Measure, Model, Study
 from ingest.subject.locate import read_config
 
@@ -151,7 +153,7 @@ def simulated_populations(
     return [*neurons, *neurons], tuple((index, index + len(models)) for index in range(len(models)))
 
 
-def twin_pairs(populations: list[PlannedPopulation], pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+def twin_pairs(populations: Sequence[PlannedPopulation], pairs: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
     """Pairs (population, twin of a partner), each once."""
     sides = {side for a, b in pairs for side in ((a, populations[b].twin), (b, populations[a].twin))}
     return sorted((a, twin) for a, twin in sides if twin is not None)
@@ -160,33 +162,47 @@ def twin_pairs(populations: list[PlannedPopulation], pairs: tuple[tuple[int, int
 def work_of(
     study: Study,
     models: list[ModelShape],
-    populations: list[PlannedPopulation],
-    pairs: tuple[tuple[int, int], ...],
+    run: Divisible,
+    share: Share,
     *,
     n_tokens: int,
     context: int,
     is_simulation: bool = False,
 ) -> Work:
-    """What a study has to do."""
-    shapes = [Shape(p.n_layers, p.width) for p in populations]
+    """What a share of a study has to do; `whole(run)` is all of it.
+
+    Args:
+        study: checked study.
+        models: in its order.
+        run: what is correlated.
+        share: of it.
+        n_tokens: positions of the corpus.
+        context: tokens per row.
+        is_simulation: whether partners are simulated.
+    """
+    read = share.populations(run)
+    populations = run.populations
+    shapes = tuple(Shape(p.n_layers if k in read else 0, p.width) for k, p in enumerate(populations))
     ours = sum(s.n_units for p, s in zip(populations, shapes, strict=True) if not p.is_twin)
-    twins = {p.model for p in populations if p.is_twin}
+    subjects = share.subjects(run)
+    twins = {p.model for k, p in enumerate(populations) if p.is_twin and k in read}
     n_ids = max((m.n_ids for m in models), default=0)
     has_syntax = study.corpus is not None and study.corpus.syntax != "none"
     shifted = "shift" in study.measure.floors
-    neurons = sum(m.n_layers * m.d_mlp for m in models)
-    profiled = neurons if study.measure.profile is not None and n_tokens else 0
+    measured = sum(models[index].n_layers * models[index].d_mlp for index in share.models)
+    profiled = measured if study.measure.profile is not None and n_tokens else 0
+    mixing = sum(models[index].n_layers * models[index].d_mlp ** 2 for index in subjects)
     return Work(
-        forward_flops=sum(m.forward_flops(context) for m in [*models, *(models[index] for index in twins)]),
-        shapes=tuple(shapes),
-        pairs=pairs,
-        tiles=tuple(t for pair in pairs for t in depth_tiles(pair, shapes, study.pairs.depth_window)),
+        forward_flops=sum(models[index].forward_flops(context) for index in [*subjects, *twins]),
+        shapes=shapes,
+        pairs=share.pairs,
+        tiles=tuple(t for pair in share.pairs for t in depth_tiles(pair, shapes, study.pairs.depth_window)),
         n_tokens=n_tokens,
         draws=study.measure.baseline.draws,
-        moments=2 * neurons if study.measure.moments else 0,
+        moments=2 * measured,
         profiled=profiled,
         profile_bytes=profiled * bytes_per_neuron(n_ids, context, has_syntax=has_syntax),
         sketched_twice=ours if shifted else 0,
-        mixing=sum(m.n_layers * m.d_mlp**2 for m in models) if is_simulation else 0,
-        floor_pairs=(*(pairs if shifted else ()), *twin_pairs(populations, pairs)),
+        mixing=mixing if is_simulation else 0,
+        floor_pairs=(*(share.pairs if shifted else ()), *twin_pairs(populations, share.pairs)),
     )

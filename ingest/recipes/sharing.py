@@ -65,7 +65,7 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
     every = range(len(pieces_of(plan)))
     done = set(raw.read("select unnest(pieces) as piece from raw.shares where run = ?", [plan.run])["piece"])
     left = [number for number in every if number not in done]
-    shares = deal(order.planned, left, executor.n_workers)
+    shares = deal(plan, order.planned.passes, order.planned.held, left, executor.n_workers)
     of_all = f"{len(left)} of {len(every)} models and pairs"
     say(f"{of_all} to be computed by {executor.n_workers} workers in {len(shares)} shares")
     waiting: dict[tuple[int, ...], Delivered] = {}
@@ -81,17 +81,19 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
             waiting[share] = found
             bar.update(len(share))
             while following in waiting:
-                ready = waiting.pop(following)
-                frames = [*_by_table(ready.frames), (SHARES.name, _ledger(following, ready))]
-                raw.write([(name, of_run(plan.run, frame)) for name, frame in frames], wait=above_the_bar(say))
+                raw.write(of_share(plan.run, following, waiting.pop(following)), wait=above_the_bar(say))
                 following = next(to_write, None)
     _finish(order, rows, raw, say)
 
 
-def _by_table(frames: Sequence[tuple[str, pl.DataFrame]]) -> list[tuple[str, pl.DataFrame]]:
-    """All rows of a table in one frame: one insert of many rows is faster than many of fewer."""
-    tables = dict.fromkeys(name for name, _ in frames)
-    return [(table, pl.concat([frame for name, frame in frames if name == table])) for table in tables]
+def of_share(run: str, pieces: tuple[int, ...], found: Delivered) -> list[tuple[str, pl.DataFrame]]:
+    """What is written of a share: its rows, and its line in the ledger.
+
+    All rows of a table are in one frame: one insert of many rows is faster than many of fewer.
+    """
+    tables = dict.fromkeys(name for name, _ in found.frames)
+    frames = [(table, pl.concat([frame for name, frame in found.frames if name == table])) for table in tables]
+    return [(name, of_run(run, frame)) for name, frame in [*frames, (SHARES.name, _ledger(pieces, found))]]
 
 
 def _ledger(pieces: tuple[int, ...], found: Delivered) -> pl.DataFrame:

@@ -71,6 +71,11 @@ class Subject:
             n_ids=self.d_vocab,
         )
 
+    def without_weights(self) -> Subject:
+        """The same with shapes in the place of weights, which take no memory."""
+        writing = Writing(self.writing.neurons.to("meta"), self.writing.tokens.to("meta"))
+        return replace(self, network=self.network.to("meta"), writing=writing)
+
     def twin(self) -> Subject:
         """The same architecture with random weights, drawn as before training."""
         with torch.random.fork_rng(devices=[]):

@@ -19,10 +19,10 @@ from ingest.corpus.store import Manifest, TokenRows
 from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError, NeuronsError, is_out_of_memory
 from ingest.recipes.computation import Begun, Computation
-from ingest.recipes.memory import in_smaller_tiles
 from ingest.recipes.planning import Planned
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import peak_memory
+from ingest.recipes.spreading import in_smaller_tiles
 from ingest.recipes.subjects import Subject, load_subject
 from ingest.runs.plan import ARITHMETIC, Plan
 from ingest.runs.shares import Share, together

@@ -7,10 +7,46 @@ what is kept per pair is one for each pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from ingest.runs.plan import Plan
+from ingest.runs.plan import PlannedPopulation
+
+
+class Divisible(Protocol):
+    """A run as far as it decides what its pieces are; attributes as those of a Plan, which is one."""
+
+    @property
+    def models(self) -> Sequence[object]:
+        """In the order of the study."""
+
+    @property
+    def populations(self) -> Sequence[PlannedPopulation]:
+        """What is correlated, twins last."""
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Of populations."""
+
+    @property
+    def moments(self) -> bool:
+        """Whether models are measured."""
+
+    @property
+    def inherited(self) -> int:
+        """Models at the front that an earlier run has."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The same of a run whose plan is not made yet."""
+
+    models: Sequence[object]
+    populations: Sequence[PlannedPopulation]
+    pairs: tuple[tuple[int, int], ...]
+    moments: bool
+    inherited: int = 0
 
 
 @dataclass(frozen=True)
@@ -25,33 +61,34 @@ class Share:
     models: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
 
-    def populations(self, plan: Plan) -> set[int]:
+    def populations(self, run: Divisible) -> set[int]:
         """Populations whose activations are correlated in it, random-weight twins too."""
         theirs = {population for pair in self.pairs for population in pair}
-        return theirs | {plan.populations[p].twin for p in theirs if plan.populations[p].twin is not None}  # type: ignore[misc]
+        twins = (run.populations[p].twin for p in theirs)
+        return theirs | {twin for twin in twins if twin is not None}
 
-    def subjects(self, plan: Plan) -> set[int]:
+    def subjects(self, run: Divisible) -> set[int]:
         """Models that it reads."""
-        return {*self.models, *(plan.populations[p].model for p in self.populations(plan))}
+        return {*self.models, *(run.populations[p].model for p in self.populations(run))}
 
 
-def whole(plan: Plan) -> Share:
+def whole(run: Divisible) -> Share:
     """All that is new in a run."""
-    return Share(_measured(plan), plan.pairs)
+    return Share(_measured(run), run.pairs)
 
 
-def pieces_of(plan: Plan) -> list[Share]:
+def pieces_of(run: Divisible) -> list[Share]:
     """The pieces of what is new in a run: models, then pairs."""
-    models = [Share((model,), ()) for model in _measured(plan)]
-    return [*models, *(Share((), (pair,)) for pair in plan.pairs if max(pair) >= plan.inherited)]
+    models = [Share((model,), ()) for model in _measured(run)]
+    return [*models, *(Share((), (pair,)) for pair in run.pairs if max(pair) >= run.inherited)]
 
 
-def together(plan: Plan, numbers: Iterable[int]) -> Share:
+def together(run: Divisible, numbers: Iterable[int]) -> Share:
     """The share of some pieces, by their numbers."""
-    pieces = pieces_of(plan)
+    pieces = pieces_of(run)
     chosen = [pieces[number] for number in sorted(numbers)]
     return Share(tuple(m for piece in chosen for m in piece.models), tuple(p for piece in chosen for p in piece.pairs))
 
 
-def _measured(plan: Plan) -> tuple[int, ...]:
-    return tuple(range(plan.inherited, len(plan.models))) if plan.moments else ()
+def _measured(run: Divisible) -> tuple[int, ...]:
+    return tuple(range(run.inherited, len(run.models))) if run.moments else ()

@@ -26,6 +26,7 @@ from ingest.recipes.selections import Selections
 from ingest.recipes.shapes import work_of
 from ingest.recipes.subjects import Subject, load_subject, shared_vocabulary
 from ingest.runs.plan import Part, parts
+from ingest.runs.shares import whole
 from ingest.settings import STUDIES
 from ingest.study import Device, Measure, Study, read_study
 from ingest.subject.locate import locate_all
@@ -245,8 +246,8 @@ def _predicted(
         work = work_of(
             studies[name],
             [s.shape for s in subjects],
-            list(own.populations),
-            own.pairs,
+            own,
+            whole(own),
             n_tokens=tokens,
             context=own.context,
         )

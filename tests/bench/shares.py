@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.costs import Work, method_of, seconds
 from ingest.recipes.executors import for_workers, open_executor
 from ingest.recipes.measuring import Opened, measure, open_study
+from ingest.recipes.planning import plan_run
 from ingest.recipes.rates import H200
+from ingest.recipes.sharing import of_share
+from ingest.recipes.working import Delivered, Order, compute
 from ingest.settings import ROOT
 from ingest.study import read_study
 from ingest.subject.locate import locate_all
@@ -32,46 +35,40 @@ def run(folder: Path, *, say: Callable[[str], None]) -> dict[str, Any]:
     """Ingest the demo study on a local Ray with one and with two workers of one core.
 
     Returns:
-        Seconds of both, efficiency, seconds of a share of a model and of a pair, the writer's seconds for one of the
+        Seconds of both, efficiency, seconds of one model's and one pair's share, the writer's seconds for one of the
         size of GPT2-small, and its share of the time in a simulation of 64 workers with H200s.
     """
     study = for_workers(read_study(ROOT / "ingest" / "studies" / "demo.toml"))
     took: dict[str, float] = {}
-    written: list[Frames] = []
     for workers in (1, 2):
-        raw = _Watched(folder / f"{workers}.duckdb")
+        raw = RawWarehouse(folder / f"{workers}.duckdb")
         opened = open_study(study, locate_all(study), raw, say)
         with open_executor("ray", workers, study) as executor:
             _warm(opened, executor, folder / f"warm-{workers}.duckdb", say)
             started = time.perf_counter()
             measure(opened, raw, say, executor)
             took[str(workers)] = time.perf_counter() - started
-        written = raw.written
-    n_models = len(study.models)
-    # The first write opens the run, the last one closes it; in between there is one for each share.
+    assert opened.rows is not None
+    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, say, is_shared=True)
+    order = Order(study, planned, opened.rows.folder, opened.rows.manifest)
     large = RawWarehouse(folder / "large.duckdb")
     large.write([])
-    per_model, per_pair = (_seconds_of_large(large, written[number]) for number in (1, 1 + n_models))
-    computed = rows(folder / "2.duckdb", "select seconds from raw.shares order by share")["seconds"]
+    alone = {}
+    # Pieces are the models, and then the pairs.
+    for name, number in (("model", 0), ("pair", len(study.models))):
+        compute(order, [number])  # loads the models
+        found = compute(order, [number])
+        assert isinstance(found, Delivered)
+        alone[name] = found.seconds, _seconds_of_large(large, of_share(planned.plan.run, (number,), found))
+    computed, written = ({name: each[k] for name, each in alone.items()} for k in (0, 1))
     return {
         "seconds": took,
+        "shares": {workers: rows(folder / f"{workers}.duckdb", "from raw.shares").height for workers in took},
         "efficiency": took["1"] / (2 * took["2"]),
-        "share_s": {"model": float(computed[:n_models].mean()), "pair": float(computed[n_models:].mean())},  # type: ignore[arg-type]
-        "write_s": {"model": per_model, "pair": per_pair},
-        "driver_share": _simulated(per_model, per_pair),
+        "share_s": computed,
+        "write_s": written,
+        "driver_share": _simulated(written["model"], written["pair"]),
     }
-
-
-class _Watched(RawWarehouse):
-    """A warehouse that keeps what was written into it."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.written: list[Frames] = []
-
-    def write(self, inserts: Iterable[tuple[str, pl.DataFrame]], **named: Any) -> None:
-        self.written.append(list(inserts))
-        super().write(self.written[-1], **named)
 
 
 def _seconds_of_large(raw: RawWarehouse, frames: Frames) -> float:

@@ -88,9 +88,13 @@ def test_products_are_counted_from_shapes() -> None:
 
 def test_more_devices_take_less_time_and_memory(study: Path) -> None:
     one, eight = (estimate(read_study(study), machine="h200", devices=n, say=print) for n in (1, 8))
-    assert sum(eight.seconds.values()) < sum(one.seconds.values())
+    assert eight.elapsed < one.elapsed == pytest.approx(sum(one.seconds.values()))
     assert eight.device_bytes < one.device_bytes
-    assert eight.seconds["forward"] == one.seconds["forward"]
+    # Each model alone, and the pair.
+    assert (eight.n_shares, eight.n_pieces) == (3, 3)
+    assert eight.seconds["forward"] == pytest.approx(2 * one.seconds["forward"])
+    for component in ("products", "moments", "profiles", "rotations"):
+        assert eight.seconds[component] == pytest.approx(one.seconds[component])
 
 
 def test_profiles_hold_the_memory_that_is_counted() -> None:

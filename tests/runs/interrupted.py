@@ -58,7 +58,7 @@ def make_study(
     )
 
 
-def memory_for(study: Path, n_passes: int) -> float:
+def memory_for(study: Path, n_passes: int, *, is_shared: bool = False) -> float:
     """The least [device] memory in GB with which an exact run of a study takes so many passes."""
     asked = read_study(study)
     assert asked.corpus is not None
@@ -71,7 +71,8 @@ def memory_for(study: Path, n_passes: int) -> float:
     def passes(kilobytes: int) -> int:
         device = asked.device.model_copy(update={"memory": kilobytes / 1e6})
         try:
-            planned = plan_run(asked.model_copy(update={"device": device}), vocabulary, subjects, stored, _nothing)
+            narrow = asked.model_copy(update={"device": device})
+            planned = plan_run(narrow, vocabulary, subjects, stored, _nothing, is_shared=is_shared)
         except InputError:
             return 10**9
         return len(planned.passes)

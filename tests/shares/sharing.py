@@ -20,15 +20,23 @@ from tests.support.small_models import CONTEXT
 from tests.support.tables import differing_rows, rows
 
 SIMULATED: dict[str, Any] = {"validation": ["simulated"], "simulated": {"strengths": [0.3]}, "features": False}
-METHODS = {name: MEASURES[name] for name in ("exact in passes", "refined", "sketch")} | {
-    "simulated": MEASURES["exact"] | SIMULATED
+METHODS = {
+    # Without profiles it is the sums of a pair that fill the memory.
+    "exact in passes": MEASURES["exact in passes"] | {"features": False},
+    "refined": MEASURES["refined"],
+    "sketch": MEASURES["sketch"],
+    "simulated": MEASURES["exact"] | SIMULATED,
 }
 
 
 def home_with(method: str, folder: Path) -> Path:
-    """A folder with models, texts, `study.toml`, and `alone.duckdb`, which one process makes of it."""
+    """A folder with models, texts, `study.toml`, and `alone.duckdb`, which one process makes of it.
+
+    Where one process would take more passes than shares do, whose errors rest on other groups, it is one worker.
+    """
     study = _write(method, folder)
-    ended = forked("ingest", study, "--warehouse", folder / "alone.duckdb", scratch=folder / "printed")
+    on = ["--on", "devices", "--workers", 1] if method == "exact in passes" else []
+    ended = forked("ingest", study, "--warehouse", folder / "alone.duckdb", *on, scratch=folder / "printed")
     assert ended.code == 0, ended.err
     return folder
 
@@ -38,7 +46,7 @@ def order_of(method: str, folder: Path) -> Order:
     study = read_study(_write(method, folder))
     opened = open_study(study, locate_all(study), RawWarehouse(folder / "alone.duckdb"), lambda _line: None)
     assert opened.rows is not None
-    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None)
+    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None, is_shared=True)
     return Order(study, planned, opened.rows.folder, opened.rows.manifest)
 
 
@@ -47,7 +55,7 @@ def _write(method: str, folder: Path) -> Path:
     measure = (MEASURES | METHODS)[method]
     study = make_study(folder / "study.toml", measure)
     if method == "exact in passes":
-        make_study(folder / "study.toml", measure, memory=memory_for(study, 3))
+        make_study(folder / "study.toml", measure, memory=memory_for(study, 2, is_shared=True))
     return study
 
 
@@ -94,7 +102,7 @@ def assert_same_rows(warehouse: Path, home: Path) -> None:
     """The rows of one process alone, to the last bit, with every piece in the ledger once."""
     found = differing_rows(warehouse, home / "alone.duckdb")
     ledger = rows(warehouse, "select run, pieces from raw.shares")
-    assert found == {"shares": len(ledger)}
+    assert found.keys() <= {"shares"}
     for run, each in ledger.group_by("run"):
         pieces = each["pieces"].explode().sort().to_list()
         assert pieces == list(range(len(pieces))), run
