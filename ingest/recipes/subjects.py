@@ -39,7 +39,7 @@ class Subject:
         parity_error: largest difference of an activation, plain model against TransformerLens.
         d_vocab: ids that the tokenizer has.
         processing: what was folded and centred for the weight statistics, and what could not be read.
-        frames: rows that follow from the weights, by raw table, without the run.
+        frames: rows that follow from the weights, by raw table, without the run; none where they were not asked for.
         writing: output directions of its neurons and tokens.
     """
 
@@ -101,8 +101,14 @@ def shared_vocabulary(study: Study, folders: list[Path]) -> Vocabulary:
     return vocabularies[0]
 
 
-def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
-    """Load one model, probe it and measure its weights.
+def load_subject(model: Model, folder: Path, vocabulary: Vocabulary, *, with_rows: bool = True) -> Subject:
+    """Load one model and probe it.
+
+    Args:
+        model: the study's entry.
+        folder: with its files.
+        vocabulary: its tokenizer.
+        with_rows: whether its weights are measured, which takes longer than all else.
 
     Raises:
         InputError: if it cannot be loaded, has no MLPs, or TransformerLens sees other activations.
@@ -127,6 +133,6 @@ def load_subject(model: Model, folder: Path, vocabulary: Vocabulary) -> Subject:
         parity_error=error,
         d_vocab=vocabulary.size,
         processing=processed.processing,
-        frames=rows_of_weights(model.name, processed, vocabulary.size),
+        frames=rows_of_weights(model.name, processed, vocabulary.size) if with_rows else {},
         writing=Writing.of([layer.w_out for layer in processed.layers], processed.w_u.T[: vocabulary.size]),
     )

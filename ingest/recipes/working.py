@@ -242,7 +242,8 @@ def _opened(order: Order, index: int) -> tuple[Subject, Vocabulary]:
     if found is None or found[0].model != model:
         folder = locate(model, order.study.folder)
         vocabulary = load_tokenizer(model.name, folder)
-        found = load_subject(model, folder, vocabulary), vocabulary
+        # The driver has measured its weights.
+        found = load_subject(model, folder, vocabulary, with_rows=False), vocabulary
     if found[0].weights_hash != planned.weights_hash:
         raise InputError(f"model {planned.name} has other weights there than where the run was planned: copy them")
     _loaded[planned.weights_hash] = found

@@ -14,7 +14,7 @@ import torch
 from polars.testing import assert_frame_equal
 
 from ingest.measure.correlation import CrossMoments, Tile
-from ingest.recipes import working
+from ingest.recipes import subjects, working
 from ingest.recipes.working import Delivered, Order, Refused, compute
 from ingest.runs.shares import pieces_of
 from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_shares, order_of, shared, workers_of
@@ -133,6 +133,15 @@ def test_a_worker_elsewhere_unpacks_the_corpus(order: Order, tmp_path: Path) -> 
     assert isinstance(there, Delivered)
     assert [name for name, _ in here.frames] == [name for name, _ in there.frames]
     assert all(a.equals(b) for (_, a), (_, b) in zip(here.frames, there.frames, strict=True))
+
+
+def test_a_worker_does_not_measure_weights_again(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(working, "_loaded", {})
+    monkeypatch.setattr(subjects, "rows_of_weights", measured)
+    assert isinstance(compute(order, [0]), Delivered)
 
 
 def test_a_worker_that_lacks_something_says_so_with_its_host(
