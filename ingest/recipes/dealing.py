@@ -10,7 +10,7 @@ from ingest.measure.correlation import Tile
 from ingest.recipes.spreading import Held
 from ingest.runs.shares import Divisible, Share, pieces_of
 
-# Rows of a share travel and are written at once: 2.5 kB for each neuron and partner model, 2 GB of them.
+# Rows of a share travel and are written at once: for pairs 2.5 kB for each neuron and partner model, 2 GB of them.
 _MOST_NEURONS = 800_000
 # More than one pair's models are loaded at once while they take so many bytes.
 _MOST_NETWORKS = 8_000_000_000
@@ -19,7 +19,7 @@ _MOST_NETWORKS = 8_000_000_000
 def deal(
     run: Divisible, passes: list[list[Tile]], held: Held, left: Sequence[int], n_workers: int
 ) -> list[tuple[int, ...]]:
-    """Shares of the pieces that are left, in the order in which their rows are written.
+    """Shares of the pieces that are left, in the order in which workers take them.
 
     Every share runs its models over the whole text, so pairs of the same models go together: blocks of pairs. Each
     takes its part of what is left among the workers and one more, so that shares become smaller and workers end
@@ -130,13 +130,16 @@ class _Pairs:
         """The next block, of about so many products, or of one pair."""
         block = _Block(self._run, self._held)
         following = [next(iter(self._left))]
-        passes = self._passes[following[0]]
+        passes, taken = self._passes[following[0]], set[frozenset[int]]()
         while following:
             for number in following:
+                reads = frozenset(self._reads[number])
                 most -= self._products[number]
-                is_nearer_without = 2 * most < -self._products[number]
-                if (block.pairs and is_nearer_without) or not block.takes(number, self._left[number]):
+                # Another site of models that are run for a pair anyway is not worth a share of its own.
+                is_enough = bool(taken) and reads not in taken and 2 * most < -self._products[number]
+                if is_enough or not block.takes(number, self._left[number]):
                     return block
+                taken.add(reads)
                 del self._left[number]
                 for model in self._reads[number]:
                     self._of_model[model].remove(number)
@@ -144,9 +147,10 @@ class _Pairs:
         return block
 
     def _following(self, reads: set[int], passes: set[int]) -> list[int]:
-        """Pairs that need no other pass over the text and no other model; else those that one model adds, the most."""
+        """Pairs that need no other pass over the text and no other model; else the most that one partner more adds."""
         added: dict[frozenset[int], list[int]] = defaultdict(list)
-        for number in sorted({number for model in reads for number in self._of_model[model]}):
+        beside = {number for model in reads for number in self._of_model[model]}
+        for number in sorted(beside, key=lambda number: (sorted(self._reads[number]), number)):
             if self._passes[number] <= passes:
                 added[frozenset(self._reads[number] - reads)].append(number)
         return added.get(frozenset()) or max(added.values(), key=len, default=[])

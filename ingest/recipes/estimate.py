@@ -142,7 +142,7 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
         seconds={name: sum(each[name] for each in costs if name in each) for name in dict.fromkeys(chain(*costs))},
         elapsed=_elapsed(costs, devices),
         simulated_seconds=simulated,
-        device_bytes=found.spread.memory + loaded if devices == 1 else max(_bytes(run, found, each) for each in shares),
+        device_bytes=_device_bytes(run, found, shares) if devices > 1 else found.spread.memory + loaded,
         state_bytes=exact + sketches if devices == 1 else 0,
         warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
     )
@@ -169,8 +169,10 @@ def _costs(run: Extent, found: Fitted, rates: Rates, shares: list[Share]) -> lis
     return costs
 
 
-def _bytes(run: Extent, found: Fitted, share: Share) -> int:
-    return found.held.of(run, share) + sum(found.held.networks[model] for model in share.subjects(run))
+def _device_bytes(run: Extent, found: Fitted, shares: list[Share]) -> int:
+    """Bytes that the largest share holds with its networks."""
+    networks = [sum(found.held.networks[model] for model in share.subjects(run)) for share in shares]
+    return max((found.held.of(run, share) + own for share, own in zip(shares, networks, strict=True)), default=0)
 
 
 def _elapsed(costs: list[dict[str, float]], devices: int) -> float:

@@ -10,9 +10,9 @@ from ingest.errors import InputError
 from ingest.recipes.costs import Work, choose_method
 from ingest.recipes.memory import batch_tokens
 from ingest.recipes.shapes import ModelShape, work_of
-from ingest.recipes.spreading import Held, Spread, held_by, pieces_by_size, spread_apart, spread_sums
+from ingest.recipes.spreading import Held, Spread, held_by, largest_piece, spread_apart, spread_sums
 from ingest.runs.plan import Method
-from ingest.runs.shares import Divisible, Share, whole
+from ingest.runs.shares import Divisible, Share, pieces_of, whole
 from ingest.study import Study
 
 _CPU_BATCH, _CUDA_BATCH = 4_096, 16_384
@@ -95,18 +95,20 @@ def fit(
         return Fitted(of, work, rows, method, reason, found, held)
 
     def in_pieces() -> Fitted:
-        largest = of(pieces_by_size(run)[-1])
+        largest = of(largest_piece(run))
         return fitted(_batch_rows(study, largest, device, context, room), partial(spread_apart, study, run, of))
 
     try:
         as_whole = fitted(_batch_rows(study, work, device, context, room), partial(spread_sums, study, work))
     except InputError as error:
+        if not pieces_of(run):
+            raise
         try:
             apart = in_pieces()
         except InputError as of_piece:
             raise (of_piece if is_shared else error) from None
         if not is_shared:
-            raise InputError(f"{error}, or compute it in shares: --on devices") from None
+            raise InputError(f"{error}, or compute it in shares: neurons ingest --on devices") from None
         return apart
     if is_shared and len(as_whole.spread.passes) > 1:
         apart = in_pieces()

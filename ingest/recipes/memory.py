@@ -68,6 +68,11 @@ def pair_bytes(a: Shape, b: Shape, method: Method, *, draws: int) -> int:
     return of_unit * (a.n_units + b.n_units)
 
 
+def mixing_bytes(shape: Shape) -> int:
+    """Bytes of the matrices that mix the units of each layer, for a simulated seed."""
+    return _FLOAT * shape.n_layers * shape.width**2
+
+
 def common_bytes(work: Work, *, batch_tokens: int) -> int:
     """Bytes that are held once: a model's activations, what simulates seeds, and what selecting from a tile takes."""
     activations = _FLOAT * batch_tokens * 2 * max((shape.n_units for shape in work.shapes), default=0)

@@ -23,11 +23,15 @@ class Devices:
         """One worker for each entry: an accelerator that it alone sees, or None for the CPU."""
         self._devices = devices
         self.n_workers = len(devices)
+        self.n_per_memory = sum(device is None for device in devices) or 1
 
     def deliver(
         self, order: Order, shares: Sequence[tuple[int, ...]]
     ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
-        """As Executor: a process that dies is replaced, and what it and its fellows had in hand is computed again."""
+        """As Executor: a process that dies is replaced, and what it and its fellows had in hand is computed again.
+
+        Piece by piece then, because the system may have stopped it for memory.
+        """
         left, deaths = list(shares), 0
         while left:
             context = multiprocessing.get_context("spawn")
@@ -43,6 +47,7 @@ class Devices:
                         yield asked[future], found
                 except BrokenProcessPool:
                     deaths += 1
+                    left = [(number,) for share in left for number in share]
                     if deaths > MOST_DEATHS:
                         raise RunFailed(f"{deaths} workers died: the system may have stopped them for memory") from None
                 except GeneratorExit:

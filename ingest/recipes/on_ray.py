@@ -48,6 +48,7 @@ class OnRay:
             self._connect(address, address)
         else:
             raise InputError(f"--on {address}: no Ray could be reached (nothing listens there)")
+        self.n_per_memory = n_workers if self._is_local and not has_gpu else 1
         self._resources = {"num_cpus": threads, "num_gpus": int(has_gpu)}
         has = ray.cluster_resources()
         self.n_workers = int(has.get("GPU", 0) if has_gpu else has.get("CPU", 0) // threads)

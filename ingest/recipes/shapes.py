@@ -184,7 +184,7 @@ def work_of(
     populations = run.populations
     shapes = tuple(Shape(p.n_layers if k in read else 0, p.width) for k, p in enumerate(populations))
     ours = sum(s.n_units for p, s in zip(populations, shapes, strict=True) if not p.is_twin)
-    subjects = share.subjects(run)
+    subjects = {*share.models, *(populations[p].model for p in read if not populations[p].is_twin)}
     twins = {p.model for k, p in enumerate(populations) if p.is_twin and k in read}
     n_ids = max((m.n_ids for m in models), default=0)
     has_syntax = study.corpus is not None and study.corpus.syntax != "none"

@@ -1,8 +1,9 @@
-"""A run whose shares several workers compute: one writer puts them into the warehouse, in the plan's order."""
+"""A run whose shares several workers compute: one writer puts each into the warehouse as it comes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -27,18 +28,24 @@ MOST_DEATHS = 10
 
 
 class Executor(Protocol):
-    """Workers, wherever they are."""
+    """Workers, wherever they are.
+
+    Attributes:
+        n_workers: that compute at a time.
+        n_per_memory: that have the memory of one machine or device among them.
+    """
 
     n_workers: int
+    n_per_memory: int
 
     def deliver(
         self, order: Order, shares: Sequence[tuple[int, ...]]
     ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
-        """Compute shares and hand them over as they come, each once; one whose worker died is computed again.
+        """Compute shares and hand them over as they come; what a worker had that died is computed again.
 
         Args:
             order: what they have in common.
-            shares: numbers of their pieces.
+            shares: numbers of their pieces, each of which is handed over once, in these shares or in smaller ones.
 
         Raises:
             RunFailed: if the workers of a share die again and again.
@@ -65,12 +72,11 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
     every = range(len(pieces_of(plan)))
     done = set(raw.read("select unnest(pieces) as piece from raw.shares where run = ?", [plan.run])["piece"])
     left = [number for number in every if number not in done]
-    shares = deal(plan, order.planned.passes, order.planned.held, left, executor.n_workers)
+    held = order.planned.held
+    held = replace(held, room=held.room // executor.n_per_memory)
+    shares = deal(plan, order.planned.passes, held, left, executor.n_workers)
     of_all = f"{len(left)} of {len(every)} models and pairs"
     say(f"{of_all} to be computed by {executor.n_workers} workers in {len(shares)} shares")
-    waiting: dict[tuple[int, ...], Delivered] = {}
-    to_write = iter(shares)
-    following = next(to_write, None)
 
     with tqdm(total=len(every), initial=len(done), unit="piece", desc="models and pairs") as bar:
         for share, found in executor.deliver(order, shares) if shares else ():
@@ -78,11 +84,8 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
                 raise (InputError if found.is_input else RunFailed)(found.line)
             if found.cuts:
                 above_the_bar(say)(f"a pair did not fit in memory on {found.host}: computed in smaller tiles")
-            waiting[share] = found
+            raw.write(of_share(plan.run, share, found), wait=above_the_bar(say))
             bar.update(len(share))
-            while following in waiting:
-                raw.write(of_share(plan.run, following, waiting.pop(following)), wait=above_the_bar(say))
-                following = next(to_write, None)
     _finish(order, rows, raw, say)
 
 

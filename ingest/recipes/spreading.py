@@ -14,6 +14,7 @@ from ingest.recipes.costs import Work
 from ingest.recipes.memory import (
     WORKING,
     common_bytes,
+    mixing_bytes,
     pair_bytes,
     population_bytes,
     sketch_bytes,
@@ -163,35 +164,31 @@ def spread_apart(
     known: dict[object, Spread] = {}
     exact, pilot = defaultdict[int, list[Tile]](list), defaultdict[int, list[Tile]](list)
     for piece in pieces_of(run):
-        key = (
-            bool(piece.pairs),
-            *((run.populations[p].n_layers, run.populations[p].width) for p in _populations(run, piece)),
-        )
+        key: object
+        if piece.pairs:
+            of_pair = [*piece.pairs[0], *sorted(piece.populations(run) - {*piece.pairs[0]})]
+            key = tuple((run.populations[p].n_layers, run.populations[p].width) for p in of_pair)
+        else:
+            key = work(piece).profile_bytes
         if key not in known:
             how = method if piece.pairs else None
             known[key] = spread_sums(study, work(piece), how, batch_tokens=batch_tokens, room=room)
         for a, b in piece.pairs:
-            for found, of_pair in ((exact, known[key].passes), (pilot, known[key].pilot_passes)):
-                for number, tiles in enumerate(of_pair):
+            for found, of_piece in ((exact, known[key].passes), (pilot, known[key].pilot_passes)):
+                for number, tiles in enumerate(of_piece):
                     found[number] += [replace(tile, a=a, b=b) for tile in tiles]
     memory = max((spread.memory for spread in known.values()), default=0)
     return Spread(list(exact.values()) or [[]], list(pilot.values()), memory)
 
 
-def pieces_by_size(run: Divisible) -> list[Share]:
-    """The pieces of a run, those of the most units last."""
+def largest_piece(run: Divisible) -> Share:
+    """The pair of the most units; a model where there is no pair."""
 
-    def units(piece: Share) -> int:
-        populations = (run.populations[p] for p in _populations(run, piece))
-        return sum(population.n_layers * population.width for population in populations)
+    def units(piece: Share) -> tuple[bool, int]:
+        populations = (run.populations[p] for p in piece.populations(run))
+        return bool(piece.pairs), sum(population.n_layers * population.width for population in populations)
 
-    return sorted(pieces_of(run), key=units)
-
-
-def _populations(run: Divisible, piece: Share) -> list[int]:
-    """Populations that decide what a piece holds: of its pair, or of its model."""
-    of_pair = [p for pair in piece.pairs for p in pair]
-    return of_pair or [p for p, population in enumerate(run.populations) if population.model in piece.models]
+    return max(pieces_of(run), key=units)
 
 
 @dataclass(frozen=True)
@@ -240,6 +237,8 @@ def held_by(
     per_neuron = work.profile_bytes // work.profiled if work.profiled else 0
     populations: list[int] = []
     pairs: dict[tuple[int, int], int] = {}
+    # Cut as far as memory asked for; without exact sums they are not cut.
+    tiles = tuple(tile for of_pass in (*spread.passes, *spread.pilot_passes) for tile in of_pass) or work.tiles
     if method is not None:
         halves = "split-half" in study.measure.validation and method.name == "exact"
         shifted = 1 if work.sketched_twice else 0
@@ -248,18 +247,19 @@ def held_by(
             for shape in work.shapes
         ]
         sums = defaultdict[tuple[int, int], list[int]](list)
-        for tiles in (*spread.passes, *spread.pilot_passes):
+        for of_pass in (*spread.passes, *spread.pilot_passes):
             in_pass = Counter[tuple[int, int]]()
-            for tile in tiles:
+            for tile in of_pass:
                 in_pass[tile.a, tile.b] += tile_bytes(tile, work.shapes, halves=halves)
             for pair, size in in_pass.items():
                 sums[pair].append(size)
         for a, b in work.pairs:
             own = pair_bytes(work.shapes[a], work.shapes[b], method, draws=work.draws)
-            pairs[a, b] = own + max(sums[a, b], default=0)
+            mixing = mixing_bytes(work.shapes[a]) if work.mixing else 0
+            pairs[a, b] = own + mixing + max(sums[a, b], default=0)
     return Held(
         room=room,
-        common=common_bytes(work, batch_tokens=tokens),
+        common=common_bytes(replace(work, tiles=tiles, mixing=0), batch_tokens=tokens),
         networks=tuple(model.weights * item for model in models),
         profiles=tuple(per_neuron * n for n in neurons),
         populations=tuple(populations),

@@ -74,7 +74,9 @@ class Subject:
     def without_weights(self) -> Subject:
         """The same with shapes in the place of weights, which take no memory."""
         writing = Writing(self.writing.neurons.to("meta"), self.writing.tokens.to("meta"))
-        return replace(self, network=self.network.to("meta"), writing=writing)
+        network = self.network.to("meta")
+        network.tie_weights()  # type: ignore[operator]  # which moving unties
+        return replace(self, network=network, writing=writing)
 
     def twin(self) -> Subject:
         """The same architecture with random weights, drawn as before training."""

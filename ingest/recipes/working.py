@@ -149,9 +149,10 @@ def _given(order: Order, numbers: Sequence[int], rows: TokenRows) -> list[_Given
     return [replace(found, cuts=cuts)]
 
 
-def _name(plan: Plan, share: Share) -> str:
-    names = [plan.models[index].name for index in sorted(share.subjects(plan))]
-    return f"{'the pair' if share.pairs else 'model'} {', '.join(names)}"
+def _name(plan: Plan, piece: Share) -> str:
+    of_pair = [plan.populations[p].model for pair in piece.pairs for p in pair]
+    names = [plan.models[index].name for index in of_pair or piece.models]
+    return f"{'the pair' if piece.pairs else 'model'} {', '.join(names)}"
 
 
 def _compute(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Given | None:

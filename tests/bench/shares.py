@@ -114,7 +114,7 @@ def _simulated(per_model: float, per_pair: float) -> float:
 
 
 def _makespan(computed: Sequence[float], written: Sequence[float]) -> float:
-    """Seconds until all shares are written: computed in order by the workers, written in order by one."""
+    """Seconds until all shares are written: computed in order by the workers, written by one as they come."""
     free = [0.0] * WORKERS
     ready = []
     for cost in computed:
@@ -122,6 +122,6 @@ def _makespan(computed: Sequence[float], written: Sequence[float]) -> float:
         heapq.heappush(free, start + cost)
         ready.append(start + cost)
     now = 0.0
-    for at, cost in zip(ready, written, strict=True):
+    for at, cost in sorted(zip(ready, written, strict=True)):
         now = max(now, at) + cost
     return now

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from transformers import GPT2Config
 
+from ingest.errors import InputError
 from ingest.measure.correlation import Shape, depth_tiles
 from ingest.recipes import shapes
 from ingest.recipes.costs import Work, choose_method, method_of, seconds
-from ingest.recipes.estimate import estimate
+from ingest.recipes.estimate import Estimate, estimate
 from ingest.recipes.profiling import bytes_per_neuron
 from ingest.recipes.rates import H200, typical_profile
 from ingest.recipes.shapes import shape_from_config, shapes_from_configs
@@ -95,6 +96,37 @@ def test_more_devices_take_less_time_and_memory(study: Path) -> None:
     assert eight.seconds["forward"] == pytest.approx(2 * one.seconds["forward"])
     for component in ("products", "moments", "profiles", "rotations"):
         assert eight.seconds[component] == pytest.approx(one.seconds[component])
+
+
+def test_nothing_to_measure_takes_no_time(study: Path) -> None:
+    study.write_text(study.read_text() + '\n[measure]\nmoments = false\nfeatures = false\ncorrelation = "off"\n')
+    for devices in (1, 8):
+        found = estimate(read_study(study), machine="h200", devices=devices, say=print)
+        assert (found.n_pieces, found.elapsed) == (0, 0.0)
+
+
+def test_what_fits_in_no_process_is_planned_in_shares(study: Path) -> None:
+    text = study.read_text() + '\n[measure]\ncorrelation = "exact"\nvalidation = ["split-half"]\n'
+    study.write_text(text)
+    roomy = read_study(study)
+
+    def with_memory(gb: float, devices: int) -> Estimate:
+        limited = roomy.model_copy(update={"device": roomy.device.model_copy(update={"memory": gb})})
+        return estimate(limited, machine="h200", devices=devices, say=print)
+
+    refused = ""
+    gb = with_memory(100.0, 1).device_bytes / 1e9
+    while not refused:
+        gb *= 0.99
+        try:
+            with_memory(gb, 1)
+        except InputError as error:
+            refused = str(error)
+    assert "neurons ingest --on devices" in refused
+    # Without the profiles beside it the pair fits.
+    found = with_memory(gb, 2)
+    assert found.n_shares == 3
+    assert found.device_bytes < gb * 1e9
 
 
 def test_profiles_hold_the_memory_that_is_counted() -> None:

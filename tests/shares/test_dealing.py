@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 
 import pytest
@@ -94,6 +94,20 @@ def test_pairs_that_share_no_model_stay_apart() -> None:
     made = make(8, [(0, 1), (2, 3), (4, 5), (6, 7)])
     shares = made.dealt(1)
     assert [len(made.reads(share)) for share in shares] == [2, 2, 2, 2]
+
+
+def test_sites_of_the_same_models_stay_together() -> None:
+    alike = list(combinations(range(5), 2))
+    sites = [
+        PlannedPopulation(model, site, 12, width) for site, width in (("mlp", 256), ("resid", 64)) for model in range(5)
+    ]
+    made = make(5, alike)
+    pairs = (*alike, *((a + 5, b + 5) for a, b in alike))
+    held = replace(made.held, populations=(GB,) * 10, pairs=dict.fromkeys(pairs, GB))
+    shares = Made(replace(made.run, populations=sites, pairs=pairs), [[]], held).dealt(3)
+    number = {pair: 5 + k for k, pair in enumerate(pairs)}
+    for a, b in alike:
+        assert any({number[a, b], number[a + 5, b + 5]} <= {*share} for share in shares)
 
 
 def test_pairs_of_different_passes_stay_apart() -> None:

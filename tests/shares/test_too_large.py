@@ -32,7 +32,7 @@ def test_shares_fit_where_the_study_does_not(method: str, tmp_path: Path) -> Non
     warehouse = tmp_path / "neurons.duckdb"
     refused = one_line_of_refusal(forked("ingest", narrow, "--warehouse", warehouse, scratch=printed))
     assert "[device] memory" in refused
-    assert refused.endswith("or compute it in shares: --on devices")
+    assert refused.endswith("or compute it in shares: neurons ingest --on devices")
     shared = forked("ingest", narrow, "--warehouse", warehouse, "--on", "devices", "--workers", 1, scratch=printed)
     assert shared.code == 0, shared.err
     # The same passes and batches are the same plan, and the same rows.
