@@ -17,6 +17,7 @@ from torch import Tensor
 from ingest.measure.baseline import rotation
 from ingest.measure.correlation import Shape
 from ingest.measure.units import Standardised
+from ingest.names import GROUPS
 
 # Beyond every draw of a rotation baseline, so that no baseline undoes the simulation.
 _FIRST_DRAW = 1_000_000
@@ -100,19 +101,19 @@ def noise_error(corr: Tensor, share: Tensor, n: int) -> Tensor:
 
 
 class CounterpartSums:
-    """Sums of products of every neuron with its counterpart, float64 (neurons,): exact by any method."""
+    """Sums of products of every neuron with its counterpart, float64 (groups, neurons): exact by any method."""
 
     def __init__(self, shape: Shape, device: str) -> None:
         """Start at zero."""
         self._shape = shape
-        self.products = torch.zeros(shape.n_units, dtype=torch.float64, device=device)
+        self.products = torch.zeros(GROUPS, shape.n_units, dtype=torch.float64, device=device)
 
-    def add(self, own: Sequence[Tensor], simulated: Sequence[Tensor]) -> None:
-        """Add positions: z of each layer, (tokens, width), of both."""
+    def add(self, own: Sequence[Tensor], simulated: Sequence[Tensor], group: int) -> None:
+        """Add positions of one group of documents: z of each layer, (tokens, width), of both."""
         for layer, (a, b) in enumerate(zip(own, simulated, strict=True)):
-            self.products[self._shape.layer(layer)] += (a.float() * b.float()).sum(0).double()
+            self.products[group, self._shape.layer(layer)] += (a.float() * b.float()).sum(0).double()
 
     def correlations(self, own: Standardised, simulated: Standardised) -> Tensor:
         """Correlation of every neuron with its counterpart, float64 (neurons,)."""
-        covariance = self.products / own.n - own.mean * simulated.mean
+        covariance = self.products.sum(0) / own.n - own.mean * simulated.mean
         return covariance / (own.sd * simulated.sd)

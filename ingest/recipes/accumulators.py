@@ -15,7 +15,7 @@ from ingest.measure.units import UnitSums
 from ingest.recipes.choosing import most_correlated
 from ingest.recipes.standing import Standing
 from ingest.runs.plan import Plan
-from ingest.runs.state import StateFile
+from ingest.runs.state import State
 
 _TRANSPOSED_AT_ONCE = 256
 
@@ -117,10 +117,10 @@ class Accumulators:
             values = {index: torch.cat(layers, 1) for index, layers in z.items()}
             self.cross.update(values, first_new=self._plan.inherited)
         if self.is_first and self.standing.probe is not None:
-            self.standing.probe.update(z, first_new=self._plan.inherited)
+            self.standing.probe.update(z, group, first_new=self._plan.inherited)
         if self.is_first:
             for (a, b), counterparts in zip(self._plan.pairs, self.standing.counterparts, strict=False):
-                counterparts.add(z[a], z[b])
+                counterparts.add(z[a], z[b], group)
         if self.candidates:
             new = [c for c in self.candidates if self._is_new(c.pair)]
             turned = {index: _transposed(z[index]) for index in {p for c in new for p in c.pair}}
@@ -166,7 +166,8 @@ class Accumulators:
             named["half"] = {str(index): half for index, half in enumerate(self.halved)}
         if self.standing.probe is not None:
             named["probe"] = self.standing.probe.tensors()
-        named |= {f"counterparts.{k}": {"products": c.products} for k, c in enumerate(self.standing.counterparts)}
+        for (a, b), counterparts in zip(self._plan.pairs, self.standing.counterparts, strict=False):
+            named[f"counterparts.{a}.{b}"] = {"products": counterparts.products}
         named |= {f"followed.{f.a}.{f.b}": f.tensors() for f in self.followed}
         named |= {f"candidates.{c.pair[0]}.{c.pair[1]}": c.tensors() for c in self.candidates}
         for kind, sketches in (("sketch", self.standing.sketches), ("shifted", self.standing.shifted)):
@@ -183,8 +184,8 @@ class Accumulators:
         directed = sum(self._shapes[p].n_units for c in self.candidates for p in c.pair)
         return 2 * sum(len(c.i) for c in self.candidates), directed
 
-    def load(self, state: StateFile, *, is_parent: bool) -> None:
-        """Take everything from a state file: of this very run, or what a parent run hands on."""
+    def load(self, state: State, *, is_partial: bool) -> None:
+        """Take everything from a state: of this very run, or what a partial one has, as of a parent run."""
         names = set(state.names())
         pairs = self._plan.pairs if self._plan.method is not None and self._plan.method.name == "refined" else ()
         for pair in pairs:
@@ -193,7 +194,7 @@ class Accumulators:
                 i, j = (state.tensor(f"{prefix}.{key}").to(self._plan.device) for key in "ij")
                 self.candidates.append(Candidates(pair, self._shapes, i, j))
         for name, tensor in self.tensors().items():
-            if name in names or not is_parent:
+            if name in names or not is_partial:
                 tensor.copy_(state.tensor(name))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from ingest.corpus.store import TokenRows
 from ingest.corpus.strata import Vocabulary
+from ingest.measure.correlation import Tile
 from ingest.names import GROUPS
 from ingest.recipes.accumulators import Accumulators
 from ingest.recipes.extending import is_one_round
@@ -28,7 +29,7 @@ from ingest.recipes.standing import Standing
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import parts
 from ingest.runs.shares import Share
-from ingest.runs.state import StateFile
+from ingest.runs.state import State, StateFile
 from ingest.tables import BESTS, MOMENTS
 
 # After these groups of documents the selection is made once more, for the curve over the token budget.
@@ -115,10 +116,40 @@ class Computation:
     def tensors(self) -> dict[str, torch.Tensor]:
         """Everything by name, for a state file after a part."""
         named = self._work.tensors()
-        if self._sums is not None and self._selections is not None:
+        if self._sums is not None:
             named |= self._sums.tensors()
+        if self._selections is not None:
             named |= {f"selections.{name}": t for name, t in self._selections.tensors().items()}
         return named
+
+    def sum_up(self, groups: range) -> list[pl.DataFrame]:
+        """Take the sums of some groups of documents, whose method has no exact sums of all products.
+
+        Returns:
+            Rows of `raw.moments` of all parts of these groups, without run.
+        """
+        self._work.start()
+        if self._plan.method is not None:
+            self._sums = self._sums_of([], None)
+            if self._plan.method.name == "refined":
+                self._sums.candidates += candidates_of(self._planned, self._work)
+        frames = []
+        for index, part in enumerate(self.parts):
+            if part.group in groups:
+                found = self._work.run_part(part, self._sums, lambda _n: None, with_moments=self._plan.moments)
+                frames += [_of_part(found, index)] if found is not None else []
+        return frames
+
+    def join(self, state: State) -> None:
+        """Take the sums of all groups of documents, which others have taken, and select from them."""
+        self._work.load(state)
+        self._selections = Selections(self._plan, self._work.shapes, self._work.units)
+        self._sums = self._sums_of([], None)
+        self._sums.load(state, is_partial=True)
+        self._take(self._sums)
+
+    def _sums_of(self, tiles: Sequence[Tile], standing: Standing | None) -> Accumulators:
+        return Accumulators(self._plan, self._work.shapes, self._work.units, tiles, standing)
 
     def run(self, begun: Begun) -> Iterator[Done]:
         """Run the parts that are not done yet, all passes."""
@@ -138,9 +169,9 @@ class Computation:
                 if is_kept and number > 0:
                     standing = Standing.empty(self._plan, self._work.shapes)  # loaded with the rest
                 self._sums = None  # its tiles must be gone before the next ones are made
-                self._sums = Accumulators(self._plan, self._work.shapes, self._work.units, tiles, standing)
+                self._sums = self._sums_of(tiles, standing)
                 if state is not None:
-                    self._sums.load(state, is_parent=begun.own is None)
+                    self._sums.load(state, is_partial=begun.own is None)
                 if is_kept and begun.own is not None and self._selections is not None:
                     self._selections.load(begun.own)
                 # A state holds the candidates of its run's pairs.
@@ -176,7 +207,7 @@ class Computation:
                     if is_last:
                         self._take(sums)
                 if moments is not None:
-                    frames.append((MOMENTS.name, moments.with_columns(pl.lit(index).alias("part"))))
+                    frames.append((MOMENTS.name, _of_part(moments, index)))
                 yield Done(number, index, part.group, len(part.rows), frames, is_last)
 
     def _budget(self, groups: int, sums: Accumulators) -> Frames:
@@ -247,6 +278,10 @@ class Computation:
         profiles = self._work.profiles.values()
         used = [e.rows[e.values > -torch.inf] for p in profiles for e in (*p.top, *p.random)]
         return np.unique(torch.cat(used).cpu().numpy()) if used else np.zeros(0, np.int64)
+
+
+def _of_part(moments: pl.DataFrame, index: int) -> pl.DataFrame:
+    return moments.with_columns(pl.lit(index).alias("part"))
 
 
 def _n_first_round(groups: list[int]) -> int:

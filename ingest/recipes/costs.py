@@ -92,6 +92,10 @@ def seconds(work: Work, method: Method | None, rates: Rates, *, n_passes: int = 
     return found if method is None else found | _pair_seconds(work, method, rates, n_passes)
 
 
+# What is computed from finished sums, of those components.
+SELECTING = ("sketch products", "errors", "rotations", "selections")
+
+
 def _pair_seconds(work: Work, method: Method, rates: Rates, n_passes: int) -> dict[str, float]:
     tokens, estimates = work.n_tokens, 1 if method.name == "exact" else 2
     directed = sum(work.shapes[p].n_units for pair in work.pairs for p in pair)

@@ -7,23 +7,25 @@ from collections.abc import Sequence
 from math import prod
 
 from ingest.measure.correlation import Tile
+from ingest.names import GROUPS
 from ingest.recipes.spreading import Held
-from ingest.runs.shares import Divisible, Share, pieces_of
+from ingest.runs.shares import Block, Divisible, Share, pieces_of
 
 # Rows of a share travel and are written at once: for pairs 2.5 kB for each neuron and partner model, 2 GB of them.
 _MOST_NEURONS = 800_000
 # More than one pair's models are loaded at once while they take so many bytes.
 _MOST_NETWORKS = 8_000_000_000
+# Loading the models and taking shifts and scales, in groups of documents.
+_LOADING = 0.25
 
 
-def deal(
-    run: Divisible, passes: list[list[Tile]], held: Held, left: Sequence[int], n_workers: int
-) -> list[tuple[int, ...]]:
-    """Shares of the pieces that are left, in the order in which workers take them.
+def deal(run: Divisible, passes: list[list[Tile]], held: Held, left: Sequence[int], n_workers: int) -> list[Block]:
+    """Blocks of the pieces that are left, in the order in which workers take them.
 
-    Every share runs its models over the whole text, so pairs of the same models go together: blocks of pairs. Each
+    Every share that has exact sums runs its models over the whole text, so pairs of the same models go together. Each
     takes its part of what is left among the workers and one more, so that shares become smaller and workers end
-    together. The bits do not depend on it.
+    together. Without exact sums, a block has all pairs that fit in memory, and where blocks are fewer than workers the
+    text is cut into token shards for them. The bits do not depend on any of it.
 
     Args:
         run: whose pieces.
@@ -33,14 +35,69 @@ def deal(
         n_workers: that compute at a time.
 
     Returns:
-        Numbers of the pieces of each share; every piece is in one.
+        Every piece in one share of one block.
     """
     pieces = pieces_of(run)
-    blocks = _Pairs(run, passes, held, [number for number in left if pieces[number].pairs]).blocks(n_workers)
+    pairs = _Pairs(run, passes, held, [number for number in left if pieces[number].pairs])
     models = [number for number in left if pieces[number].models]
-    if len(blocks) < n_workers:  # models alone occupy the others
-        return [*(tuple(block.pairs) for block in blocks), *((number,) for number in models)]
-    reading: dict[int, list[_Block]] = defaultdict(list)
+    if any(passes):
+        return _of_exact(run, pairs.blocks(n_workers + 1, _MOST_NEURONS), held, models, n_workers)
+    return _by_tokens(run, pairs, held, models, n_workers)
+
+
+def _of_exact(run: Divisible, blocks: list[_Block], held: Held, models: list[int], n_workers: int) -> list[Block]:
+    """A share for each block, and models on the way where there is room."""
+    alone = models  # they occupy the workers that have no pairs
+    if len(blocks) >= n_workers:
+        alone = _on_the_way(run, blocks, held, models)
+    return [*(Block(((*each.models, *sorted(each.pairs)),)) for each in blocks), *(Block(((n,),)) for n in alone)]
+
+
+def _by_tokens(run: Divisible, pairs: _Pairs, held: Held, models: list[int], n_workers: int) -> list[Block]:
+    """Full rounds of blocks that a worker computes each; the text of the others is cut, for all workers.
+
+    A profile is no sum of groups: models that are profiled are shares of their own where no whole block measures them.
+    """
+    blocks, of = pairs.blocks(1, None), {number: pieces_of(run)[number].models[0] for number in models}
+    profiled = [number for number in models if held.profiles[of[number]]]
+    for number in models:
+        if number not in profiled and not any(of[number] in block.reads for block in blocks):
+            blocks.append(_Block(run, held))
+            blocks[-1].reads.add(of[number])
+    n_cut = len(blocks) % n_workers
+    n_shards = _n_shards(n_cut, n_workers)
+    whole, cut = (blocks[:-n_cut], blocks[-n_cut:]) if n_shards > 1 else (blocks, [])
+    large = [block for block in whole if block.n_neurons > _MOST_NEURONS]
+    whole = [block for block in whole if block not in large]
+    left = _on_the_way(run, whole, held, models)
+    for block in (*large, *cut):
+        block.models += [number for number in left if number not in profiled and of[number] in block.reads]
+        left = [number for number in left if number not in block.models]
+    return [
+        *(Block(block.shares(1), (range(GROUPS),)) for block in large),
+        *(Block(((*block.models, *sorted(block.pairs)),)) for block in whole),
+        *(Block(((number,),)) for number in left),
+        *(Block(block.shares(n_workers), _shards(n_shards)) for block in cut),
+    ]
+
+
+def _n_shards(n_blocks: int, n_workers: int) -> int:
+    """Token shards of each of some blocks, so that the workers end soonest; each of them loads the models."""
+
+    def groups(n: int) -> float:
+        return -(-n_blocks * n // n_workers) * (-(-GROUPS // n) + _LOADING)
+
+    return min(range(1, GROUPS + 1), key=groups)
+
+
+def _shards(n: int) -> tuple[range, ...]:
+    """All groups of documents in n ranges."""
+    return tuple(range(k * GROUPS // n, (k + 1) * GROUPS // n) for k in range(n))
+
+
+def _on_the_way(run: Divisible, blocks: list[_Block], held: Held, models: list[int]) -> list[int]:
+    """Have blocks that read a model measure it, where there is room; those that are left."""
+    pieces, reading = pieces_of(run), defaultdict[int, list[_Block]](list)
     for block in blocks:
         for model in block.reads:
             reading[model].append(block)
@@ -51,8 +108,8 @@ def deal(
         if roomy:
             min(roomy, key=lambda block: len(block.models)).add_model(number, held.profiles[model])
         else:
-            alone.append((number,))
-    return [*((*block.models, *sorted(block.pairs)) for block in blocks), *alone]
+            alone.append(number)
+    return alone
 
 
 class _Block:
@@ -62,6 +119,7 @@ class _Block:
         pairs: numbers of pairs.
         models: numbers of models whose moments and profiles are taken on the way.
         reads: models that it runs.
+        n_neurons: that have rows, for each partner model.
     """
 
     def __init__(self, run: Divisible, held: Held) -> None:
@@ -70,7 +128,7 @@ class _Block:
         self.models: list[int] = []
         self.reads: set[int] = set()
         self._populations: set[int] = set()
-        self._bytes, self._neurons = held.common, 0
+        self._bytes, self.n_neurons = held.common, 0
 
     def has_room_for(self, size: int) -> bool:
         """Whether so many bytes more fit into memory."""
@@ -81,21 +139,35 @@ class _Block:
         self.models.append(number)
         self._bytes += size
 
-    def takes(self, number: int, piece: Share) -> bool:
-        """Take a pair, if there is room for it; the first one in any case."""
+    def takes(self, number: int, piece: Share, most_neurons: int | None) -> bool:
+        """Take a pair, if there is room for it and its rows; the first one in any case."""
         (pair,) = piece.pairs
         populations, reads = piece.populations(self._run), self.reads | piece.subjects(self._run)
         size = self._held.pairs[pair] + sum(self._held.populations[p] for p in populations - self._populations)
-        neurons = self._neurons + sum(_units(self._run, p) for p in pair)
+        neurons = self.n_neurons + sum(_units(self._run, p) for p in pair)
         networks = sum(self._held.networks[model] for model in reads)
-        fits = self.has_room_for(size) and neurons <= _MOST_NEURONS and networks <= _MOST_NETWORKS
+        is_short = most_neurons is None or neurons <= most_neurons
+        fits = self.has_room_for(size) and is_short and networks <= _MOST_NETWORKS
         if self.pairs and not fits:
             return False
         self.pairs.append(number)
-        self.reads, self._neurons = reads, neurons
+        self.reads, self.n_neurons = reads, neurons
         self._populations |= populations
         self._bytes += size
         return True
+
+    def shares(self, n: int) -> tuple[tuple[int, ...], ...]:
+        """About n shares of its pairs, more where their rows are too many, and one of each of its models."""
+        pieces, found = pieces_of(self._run), list[list[int]]()
+        most, neurons = min(_MOST_NEURONS, self.n_neurons / n), 0
+        for number in sorted(self.pairs):
+            own = sum(_units(self._run, p) for p in pieces[number].pairs[0])
+            if not found or neurons + own > most:
+                found.append([])
+                neurons = 0
+            found[-1].append(number)
+            neurons += own
+        return (*((number,) for number in self.models), *(tuple(share) for share in found))
 
 
 class _Pairs:
@@ -117,16 +189,16 @@ class _Pairs:
                 in_passes[tile.a, tile.b].add(index)
         self._passes = {number: in_passes[piece.pairs[0]] for number, piece in self._left.items()}
 
-    def blocks(self, n_workers: int) -> list[_Block]:
-        """All of them, each with its part of the products that are left."""
+    def blocks(self, n: int, most_neurons: int | None) -> list[_Block]:
+        """All of them, each with an nth of the products that are left, and rows of so many neurons at most."""
         blocks, products = [], sum(self._products.values())
         while self._left:
-            block = self._block(products // (n_workers + 1))
+            block = self._block(products // n, most_neurons)
             products -= sum(self._products[number] for number in block.pairs)
             blocks.append(block)
         return blocks
 
-    def _block(self, most: int) -> _Block:
+    def _block(self, most: int, most_neurons: int | None) -> _Block:
         """The next block, of about so many products, or of one pair."""
         block = _Block(self._run, self._held)
         following = [next(iter(self._left))]
@@ -137,7 +209,7 @@ class _Pairs:
                 most -= self._products[number]
                 # Another site of models that are run for a pair anyway is not worth a share of its own.
                 is_enough = bool(taken) and reads not in taken and 2 * most < -self._products[number]
-                if is_enough or not block.takes(number, self._left[number]):
+                if is_enough or not block.takes(number, self._left[number], most_neurons):
                     return block
                 taken.add(reads)
                 del self._left[number]

@@ -16,7 +16,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from ingest.allocator import keep_freed_memory
 from ingest.errors import InputError
 from ingest.measure.correlation import Shape
-from ingest.recipes.costs import Work, seconds
+from ingest.names import GROUPS
+from ingest.recipes.costs import SELECTING, Work, seconds
 from ingest.recipes.dealing import deal
 from ingest.recipes.fitting import Fitted, fit
 from ingest.recipes.memory import limit, sketch_bytes, tile_bytes
@@ -25,7 +26,7 @@ from ingest.recipes.rates import H200, H200_HALF_FORWARD, Rates, forward_rate, m
 from ingest.recipes.shapes import ModelShape, populations_of, shapes_from_configs, simulated_populations
 from ingest.recipes.spreading import Spread
 from ingest.runs.plan import Method
-from ingest.runs.shares import Extent, Share, pieces_of, together, whole
+from ingest.runs.shares import Block, Extent, pieces_of, together
 from ingest.study import Study
 from ingest.subject.locate import config_folder, context_of, read_config
 
@@ -46,6 +47,7 @@ class Estimate:
         work: shapes and tokens.
         n_pieces: models and pairs, which so many workers could compute at a time.
         n_shares: that the devices compute; 1 for one device.
+        n_shards: parts of the text that sums of some of these are taken of apart.
         method: how correlations would be computed; None without.
         reason: why.
         spread: passes and memory.
@@ -60,6 +62,7 @@ class Estimate:
     work: Work
     n_pieces: int
     n_shares: int
+    n_shards: int
     method: Method | None
     reason: str | None
     spread: Spread
@@ -118,68 +121,100 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     found = fitted(study, run, is_simulation=False)
     h200 = H200 if study.device.dtype == "float32" else replace(H200, forward=H200_HALF_FORWARD)
     rates = h200 if machine == "h200" else _rates_here(study, models, folders, found, context)
-    shares = _shares(run, found, devices)
-    costs = _costs(run, found, rates, shares)
+    blocks = _blocks(run, found, devices)
+    costs = _costs(run, found, rates, blocks)
     simulated = 0.0
     if "simulated" in study.measure.validation:
         alike = study.model_copy(update={"measure": study.measure.of_simulated()})
         of_seeds = Extent(models, *simulated_populations(models), moments=False)
         theirs = fitted(alike, of_seeds, is_simulation=True)
-        each = _costs(of_seeds, theirs, rates, _shares(of_seeds, theirs, devices))
+        each = _costs(of_seeds, theirs, rates, _blocks(of_seeds, theirs, devices))
         simulated = _elapsed(each, devices) * len(study.measure.simulated.strengths)
     work, method = found.work, found.method
     neurons = sum(m.n_layers * m.d_mlp for m in models)
     directed = sum(work.shapes[p].n_units for pair in all_pairs for p in pair)
+    parts = [part for cost in costs for part in (*cost.shards, *cost.shares)]
     exact = sum(tile_bytes(t, work.shapes, halves=False) for t in found.spread.passes[0])
     sketches = sketch_bytes(work.n_units + work.sketched_twice, method) if method is not None else 0
     return Estimate(
         work=work,
         n_pieces=len(pieces_of(run)),
-        n_shares=len(shares),
+        n_shares=sum(len(block.shares) for block in blocks),
+        n_shards=sum(len(block.shards) for block in blocks),
         method=method,
         reason=found.reason,
         spread=found.spread,
-        seconds={name: sum(each[name] for each in costs if name in each) for name in dict.fromkeys(chain(*costs))},
+        seconds={name: sum(part.get(name, 0.0) for part in parts) for name in dict.fromkeys(chain(*parts))},
         elapsed=_elapsed(costs, devices),
         simulated_seconds=simulated,
-        device_bytes=_device_bytes(run, found, shares) if devices > 1 else found.spread.memory + loaded,
+        device_bytes=_device_bytes(run, found, blocks) if devices > 1 else found.spread.memory + loaded,
         state_bytes=exact + sketches if devices == 1 else 0,
         warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
     )
 
 
-def _shares(run: Extent, found: Fitted, devices: int) -> list[Share]:
+@dataclass(frozen=True)
+class _Cost:
+    """Seconds by component of a block: of each of its token shards, and of each of its shares."""
+
+    shards: list[dict[str, float]]
+    shares: list[dict[str, float]]
+
+
+def _blocks(run: Extent, found: Fitted, devices: int) -> list[Block]:
     """What devices compute: one all of it, several what they would be dealt."""
+    every = range(len(pieces_of(run)))
     if devices == 1:
-        return [whole(run)]
-    dealt = deal(run, found.spread.passes, found.held, range(len(pieces_of(run))), devices)
-    return [together(run, numbers) for numbers in dealt]
+        return [Block((tuple(every),))]
+    return deal(run, found.spread.passes, found.held, every, devices)
 
 
-def _costs(run: Extent, found: Fitted, rates: Rates, shares: list[Share]) -> list[dict[str, float]]:
-    """Seconds of each share by component."""
+def _costs(run: Extent, found: Fitted, rates: Rates, blocks: list[Block]) -> list[_Cost]:
+    """Seconds of each block."""
     in_passes: dict[tuple[int, int], set[int]] = defaultdict(set)
     for number, tiles in enumerate(found.spread.passes):
         for tile in tiles:
             in_passes[tile.a, tile.b].add(number)
-    costs = []
-    for share in shares:
+
+    def of(pieces: tuple[int, ...]) -> dict[str, float]:
+        share = together(run, pieces)
         n_passes = max(1, len(set().union(*(in_passes[pair] for pair in share.pairs))))
-        costs.append(seconds(found.work_of(share), found.method if share.pairs else None, rates, n_passes=n_passes))
+        return seconds(found.work_of(share), found.method if share.pairs else None, rates, n_passes=n_passes)
+
+    costs = []
+    for block in blocks:
+        shares = [of(share) for share in block.shares]
+        if not block.shards:
+            costs.append(_Cost([], shares))
+            continue
+        sums = {name: taken for name, taken in of(block.pieces).items() if name not in SELECTING}
+        selections = [{name: share[name] for name in SELECTING if name in share} for share in shares]
+        # Every token shard has the whole pilot.
+        parts = [{n: s * (1 if n == "pilot" else len(g) / GROUPS) for n, s in sums.items()} for g in block.shards]
+        costs.append(_Cost(parts, selections))
     return costs
 
 
-def _device_bytes(run: Extent, found: Fitted, shares: list[Share]) -> int:
-    """Bytes that the largest share holds with its networks."""
+def _device_bytes(run: Extent, found: Fitted, blocks: list[Block]) -> int:
+    """Bytes that the largest share or token shard holds with its networks."""
+    parts = chain(*([block.pieces] if block.shards else block.shares for block in blocks))
+    shares = [together(run, pieces) for pieces in parts]
     networks = [sum(found.held.networks[model] for model in share.subjects(run)) for share in shares]
     return max((found.held.of(run, share) + own for share, own in zip(shares, networks, strict=True)), default=0)
 
 
-def _elapsed(costs: list[dict[str, float]], devices: int) -> float:
+def _elapsed(costs: list[_Cost], devices: int) -> float:
     """Seconds until the last share is done, each begun in its turn by the first device that is free."""
-    free = [0.0] * devices
+    free, ready = [0.0] * devices, list[float]()
     for cost in costs:
-        heapq.heapreplace(free, free[0] + sum(cost.values()))
+        ends = [0.0]
+        for each in cost.shards or cost.shares:
+            ends.append(free[0] + sum(each.values()))
+            heapq.heapreplace(free, ends[-1])
+        ready.append(max(ends))
+    for begun, cost in zip(ready, costs, strict=True):
+        for each in cost.shares if cost.shards else ():
+            heapq.heapreplace(free, max(free[0], begun) + sum(each.values()))
     return max(free)
 
 
@@ -232,7 +267,8 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
     say(f"warehouse         {_short(found.warehouse_bytes)}B, with its marts")
     say(f"time on {where}: {_duration(found.elapsed)}")
     if devices > 1:
-        say(f"in {found.n_shares} shares, of all devices together {_duration(sum(found.seconds.values()))}:")
+        cut = f" and {found.n_shards} token shards" if found.n_shards else ""
+        say(f"in {found.n_shares} shares{cut}, of all devices together {_duration(sum(found.seconds.values()))}:")
     for name, seconds_ in sorted(found.seconds.items(), key=lambda item: -item[1]):
         if seconds_ > 0:
             say(f"  {name:<16}{_duration(seconds_)}")

@@ -145,7 +145,8 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say, executor
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")
             if executor is not None:
-                share_out(Order(study, planned, rows.folder, rows.manifest), rows, executor, raw, say)
+                order = Order(study, planned, rows.folder, rows.manifest, state.folder.with_name(f".{plan.run}.sums"))
+                share_out(order, rows, executor, raw, say)
             else:
                 Run(planned, subjects, rows, vocabulary, raw, state, say, profiling, extension).measure()
         state.trim(kept)

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent import futures
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.queues import Queue
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ingest.errors import RunFailed
-from ingest.recipes.sharing import MOST_DEATHS
-from ingest.recipes.working import Delivered, Order, Refused, compute
+from ingest.recipes.sharing import IN_HAND, MOST_DEATHS
+from ingest.recipes.working import Delivered, Order, Refused, compute, sum_up
+from ingest.runs.shares import Block
 
 
 class Devices:
@@ -25,34 +35,111 @@ class Devices:
         self.n_workers = len(devices)
         self.n_per_memory = sum(device is None for device in devices) or 1
 
-    def deliver(
-        self, order: Order, shares: Sequence[tuple[int, ...]]
-    ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
+    def deliver(self, order: Order, blocks: Sequence[Block]) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
         """As Executor: a process that dies is replaced, and what it and its fellows had in hand is computed again.
 
         Piece by piece then, because the system may have stopped it for memory.
         """
-        left, deaths = list(shares), 0
+        left, deaths = list(blocks), 0
         while left:
             context = multiprocessing.get_context("spawn")
             free: Queue[str | None] = context.Queue()
             for device in self._devices:
                 free.put(device)
-            with ProcessPoolExecutor(self.n_workers, context, initializer=_take, initargs=(free,)) as pool:
+            with (
+                _emptied(order.sums),
+                ProcessPoolExecutor(self.n_workers, context, initializer=_take, initargs=(free,)) as pool,
+            ):
+                handed: set[int] = set()
                 try:
-                    asked = {pool.submit(compute, order, share): share for share in left}
-                    for future in as_completed(asked):
-                        found = future.result()
-                        left.remove(asked[future])
-                        yield asked[future], found
+                    for share, found in _computed(pool, order, left, most=IN_HAND * self.n_workers):
+                        handed.update(share)
+                        yield share, found
+                    return
                 except BrokenProcessPool:
                     deaths += 1
-                    left = [(number,) for share in left for number in share]
+                    pieces = sorted(number for block in left for number in block.pieces)
+                    left = [Block(((number,),)) for number in pieces if number not in handed]
                     if deaths > MOST_DEATHS:
                         raise RunFailed(f"{deaths} workers died: the system may have stopped them for memory") from None
-                except GeneratorExit:
+                except (GeneratorExit, OSError):
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
+
+
+@dataclass
+class _Begun:
+    """A block in hand: folders of the sums of its token shards, and how many of these and of its shares are left."""
+
+    block: Block
+    folders: list[Path]
+    shards: int
+    shares: int
+
+
+@contextmanager
+def _emptied(folder: Path) -> Iterator[None]:
+    """A folder that is empty, even where a driver was killed, and is gone in the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _computed(
+    pool: ProcessPoolExecutor, order: Order, blocks: Sequence[Block], *, most: int
+) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
+    """Shares as they come; no more than so many blocks are in hand, whose sums lie in the order's folder."""
+    waiting, n_begun = deque(enumerate(blocks)), 0
+    running: dict[Future[Any], tuple[_Begun, tuple[int, ...] | None]] = {}
+
+    def ask_for_shares(begun: _Begun) -> None:
+        for share in begun.block.shares:
+            running[pool.submit(_compute, order, share, begun.folders)] = begun, share
+
+    while waiting or running:
+        while waiting and n_begun < most:
+            number, block = waiting.popleft()
+            folders = [order.sums / f"{number}-{groups.start}" for groups in block.shards]
+            begun, n_begun = _Begun(block, folders, len(folders), len(block.shares)), n_begun + 1
+            for groups, place in zip(block.shards, folders, strict=True):
+                running[pool.submit(_sum_up, order, block.pieces, groups, place)] = begun, None
+            if not folders:
+                ask_for_shares(begun)
+        for future in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
+            begun, share = running.pop(future)
+            found = future.result()
+            if share is None:
+                begun.shards -= 1
+                if not begun.shards:
+                    ask_for_shares(begun)
+            if found is not None:
+                yield share or begun.block.shares[0], found
+            if share is not None:
+                begun.shares -= 1
+                if not begun.shares:
+                    n_begun -= 1
+                    for place in begun.folders:
+                        shutil.rmtree(place, ignore_errors=True)
+
+
+def _sum_up(order: Order, numbers: Sequence[int], groups: range, folder: Path) -> Refused | None:
+    """Leave the sums of a token shard in a folder, which is not there where memory runs out."""
+    found = sum_up(order, numbers, groups)
+    if not isinstance(found, dict):
+        return found
+    folder.mkdir()
+    for key, content in found.items():
+        (folder / key).write_bytes(content)
+    return None
+
+
+def _compute(order: Order, share: Sequence[int], folders: Sequence[Path]) -> Delivered | Refused:
+    """A share, from the sums in some folders; from the text where one is not there."""
+    shards = [{file.name: np.memmap(file, mode="r") for file in place.iterdir()} for place in folders if place.is_dir()]
+    return compute(order, share, shards=shards if len(shards) == len(folders) else ())
 
 
 def _take(free: Queue[str | None]) -> None:

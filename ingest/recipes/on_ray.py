@@ -6,13 +6,20 @@ import logging
 import os
 import socket
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
+
 from ingest.errors import InputError, RunFailed, first_line
-from ingest.recipes.sharing import MOST_DEATHS
-from ingest.recipes.working import Delivered, Order, Refused, compute, packed
+from ingest.recipes.at_hand import packed
+from ingest.recipes.sharing import IN_HAND, MOST_DEATHS
+from ingest.recipes.token_shards import keys_of
+from ingest.recipes.working import Delivered, Order, Refused, compute, sum_up
+from ingest.runs.plan import Plan
+from ingest.runs.shares import Block, together
 
 LOCAL = "ray"
 _ATTEMPTS = 4
@@ -73,30 +80,71 @@ class OnRay:
                 if attempt == _ATTEMPTS or self._is_local:
                     raise InputError(f"--on {on}: no Ray could be reached ({first_line(error)})") from None
 
-    def deliver(
-        self, order: Order, shares: Sequence[tuple[int, ...]]
-    ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
+    def deliver(self, order: Order, blocks: Sequence[Block]) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
         """As Executor."""
-        ray = self._ray
-        task = ray.remote(compute).options(**self._resources, max_retries=MOST_DEATHS, scheduling_strategy="SPREAD")
+        ray, waiting = self._ray, deque(blocks)
+        plan = order.planned.plan
         # Workers of this machine see the folder; others may not.
         common, files = ray.put(order), None if self._is_local else ray.put(packed(order.corpus))
-        asked = {task.remote(common, share, files): share for share in shares}
-        while asked:
+        asked: dict[Any, tuple[int, tuple[int, ...]]] = {}
+        while waiting or asked:
+            while waiting and len({number for number, _ in asked.values()}) < IN_HAND * self.n_workers:
+                block = waiting.popleft()
+                asked |= {task: (len(waiting), share) for task, share in self._asked(plan, block, common, files)}
             (ready,), _ = ray.wait(list(asked), num_returns=1)
+            _, share = asked.pop(ready)
             try:
                 found = ray.get(ready)
             except ray.exceptions.RayTaskError as error:
                 raise RunFailed(f"a worker failed ({first_line(error.cause)})") from None
             except ray.exceptions.RayError as error:
                 raise RunFailed(
-                    f"the share of pieces {asked[ready]} was lost {MOST_DEATHS} times ({first_line(error)})"
+                    f"the share of pieces {share} was lost {MOST_DEATHS} times ({first_line(error)})"
                 ) from None
-            yield asked.pop(ready), found
+            yield share, found
+
+    def _asked(self, plan: Plan, block: Block, common: Any, files: Any) -> Iterator[tuple[Any, tuple[int, ...]]]:
+        """Tasks of a block's shares, which wait for the sums that they need; nothing else refers to these."""
+        keys = keys_of(plan, together(plan, block.pieces))
+        task = self._task(_sum_up, "sum_up", len(keys))
+        shards = []
+        for groups in block.shards:
+            found = task.remote(common, block.pieces, groups, files)
+            shards.append(dict(zip(keys, found if len(keys) > 1 else [found], strict=True)))
+        task = self._task(_compute, "compute", 1)
+        for share in block.shares:
+            own = keys_of(plan, together(plan, share))
+            yield task.remote(common, share, files, own, *(shard[key] for shard in shards for key in own)), share
+
+    def _task(self, work: Callable[..., Any], name: str, n_results: int) -> Any:
+        options = {"max_retries": MOST_DEATHS, "scheduling_strategy": "SPREAD"} | self._resources
+        return self._ray.remote(work).options(**options, name=name, num_returns=n_results)
 
     def close(self) -> None:
         """Disconnect; a local Ray ends."""
         self._ray.shutdown()
+
+
+def _sum_up(order: Order, numbers: Sequence[int], groups: range, files: Mapping[str, bytes] | None) -> list[Any] | Any:
+    """The sums of a token shard, one result per key, so that they travel to where they are needed only."""
+    found = sum_up(order, numbers, groups, files)
+    keys = keys_of(order.planned.plan, together(order.planned.plan, numbers))
+    # Arrays are read where Ray keeps them, bytes are copied.
+    results = [np.frombuffer(found[key], np.uint8) if isinstance(found, dict) else found for key in keys]
+    return results if len(results) > 1 else results[0]
+
+
+def _compute(
+    order: Order, share: Sequence[int], files: Mapping[str, bytes] | None, keys: Sequence[str], *sums: Any
+) -> Delivered | Refused:
+    """A share, from the sums of its keys in each of its token shards, if it has any."""
+    for refused in sums:
+        if isinstance(refused, Refused):
+            return refused
+    if any(each is None for each in sums):  # memory ran out there: piece by piece from the text, then
+        sums = ()
+    shards = [dict(zip(keys, sums[k : k + len(keys)], strict=True)) for k in range(0, len(sums), len(keys))]
+    return compute(order, share, files, shards)
 
 
 def _answers(address: str) -> bool:

@@ -29,7 +29,7 @@ from ingest.recipes.profiling import Profiling
 from ingest.recipes.subjects import Subject
 from ingest.runs.plan import Part, Plan
 from ingest.runs.shares import Share, whole
-from ingest.runs.state import StateFile
+from ingest.runs.state import State
 from ingest.subject.sites import Activations, Reader
 
 _LARGEST_HALF = 6e4
@@ -118,8 +118,7 @@ class FusedPass:
     def start(self) -> None:
         """Take shifts and scales from the first rows."""
         operand = getattr(torch, self._plan.operand)
-        nowhere = torch.zeros(0, dtype=torch.float64, device=self._plan.device)
-        places = {p: Place(nowhere, nowhere) for p, shape in enumerate(self.shapes) if not shape.n_layers}
+        places = {p: self._nowhere() for p, shape in enumerate(self.shapes) if not shape.n_layers}
         for index in self._subjects:
             pre, pilots = Pilot(), defaultdict[str, Pilot](Pilot)
             for batch in self._batches(np.arange(self._plan.place_rows)):
@@ -143,6 +142,10 @@ class FusedPass:
                     places[population] = self._place_of_simulated(index, population)
         self.units = [UnitSums(places[p], width=shape.width, operand=operand) for p, shape in enumerate(self.shapes)]
         self._start_profiles()
+
+    def _nowhere(self) -> Place:
+        none = torch.zeros(0, dtype=torch.float64, device=self._plan.device)
+        return Place(none, none)
 
     def _simulate(self, places: dict[int, Place]) -> None:
         """Make the simulated seeds, whose noise is in proportion to the scales of what they are made from."""
@@ -200,18 +203,19 @@ class FusedPass:
     def _shifts(self) -> Iterator[tuple[str, dict[int, Tensor]]]:
         yield from (("pre", self._pre_shift), ("scale", self._pre_scale), ("post", self._post_shift))
 
-    def load(self, state: StateFile) -> None:
-        """Take the shifts and sums that a state file has."""
+    def load(self, state: State) -> None:
+        """Take the shifts and sums that a state has; those that it lacks stay as they are."""
         operand = getattr(torch, self._plan.operand)
         names = set(state.names())
         for p, shape in enumerate(self.shapes):
-            if f"units.{p}.shift" not in names:
-                continue
-            place = Place(*(state.tensor(f"units.{p}.{key}").to(self._plan.device) for key in ("shift", "scale")))
-            units = UnitSums(place, width=shape.width, operand=operand)
-            for name, tensor in units.tensors().items():
-                tensor.copy_(state.tensor(f"units.{p}.{name}"))
-            self._set(self.units, p, units)
+            if f"units.{p}.shift" in names:
+                place = Place(*(state.tensor(f"units.{p}.{key}").to(self._plan.device) for key in ("shift", "scale")))
+                units = UnitSums(place, width=shape.width, operand=operand)
+                for name, tensor in units.tensors().items():
+                    tensor.copy_(state.tensor(f"units.{p}.{name}"))
+                self._set(self.units, p, units)
+            elif p == len(self.units):  # of a share that does not read it
+                self.units.append(UnitSums(self._nowhere(), width=shape.width, operand=operand))
         self._simulate({p: units.place for p, units in enumerate(self.units)})
         for key, values in self._shifts():
             for index in self._measured:

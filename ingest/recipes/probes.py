@@ -11,12 +11,13 @@ from torch import Tensor
 from ingest.measure.correlation import Shape
 from ingest.measure.sketch import SketchedCovariances
 from ingest.measure.units import Standardised
+from ingest.names import GROUPS
 
 _UNITS = 64
 
 
 class ProbeBlock:
-    """Exact sums for a few units of every population, the same ones in every pair."""
+    """Exact sums for a few units of every population, the same ones in every pair, per group of documents."""
 
     def __init__(self, pairs: Sequence[tuple[int, int]], shapes: list[Shape], device: str) -> None:
         """Choose the units, by the shape of their population alone."""
@@ -28,14 +29,16 @@ class ProbeBlock:
             self.units.append(units.to(device))
             in_layers = [units[units // shape.width == k] % shape.width for k in range(shape.n_layers)]
             self._columns.append([columns.to(device) for columns in in_layers])
-        self.sums = {(a, b): torch.zeros(len(self.units[a]), len(self.units[b]), device=device) for a, b in pairs}
+        self.sums = {
+            (a, b): torch.zeros(GROUPS, len(self.units[a]), len(self.units[b]), device=device) for a, b in pairs
+        }
 
-    def update(self, z: dict[int, list[Tensor]], *, first_new: int = 0) -> None:
-        """Add positions: z of each layer, per population; pairs of populations before `first_new` stay as they are."""
+    def update(self, z: dict[int, list[Tensor]], group: int, *, first_new: int = 0) -> None:
+        """Add positions of one group: z of each layer, per population; pairs before `first_new` stay as they are."""
         new = [pair for pair in self.sums if max(pair) >= first_new]
         some = {p: self._some(p, z[p]) for p in {p for pair in new for p in pair}}
         for a, b in new:
-            self.sums[a, b].addmm_(some[a].T, some[b])
+            self.sums[a, b][group].addmm_(some[a].T, some[b])
 
     def _some(self, population: int, z: list[Tensor]) -> Tensor:
         columns = self._columns[population]
@@ -61,7 +64,7 @@ class ProbeBlock:
             i, j = self.units[a], self.units[b]
             x, y = spreads[a], spreads[b]
             scale = (x.sd[i, None] * y.sd[None, j]).cpu()
-            exact = (sums.double() / x.n - torch.outer(x.mean[i], y.mean[j])).cpu() / scale
+            exact = (sums.double().sum(0) / x.n - torch.outer(x.mean[i], y.mean[j])).cpu() / scale
             found = sketched.block((a, b), i, j).cpu() / x.n / scale
             error = (found - exact)[~(x.is_dead[i, None] | y.is_dead[None, j]).cpu()]
             if len(error):

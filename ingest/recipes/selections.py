@@ -21,7 +21,7 @@ from ingest.names import GROUPS
 from ingest.recipes.accumulators import Accumulators
 from ingest.recipes.rows import Direction, baseline_rows, best_rows, partial_rows, partner_rows, with_exact
 from ingest.runs.plan import Plan
-from ingest.runs.state import StateFile
+from ingest.runs.state import State
 from ingest.tables import PROBES, TOP_PARTNERS
 
 Frames = Iterator[tuple[str, pl.DataFrame]]
@@ -82,7 +82,7 @@ class Selections:
             named |= {f"{a}.{b}.influence": errors.influence, f"{a}.{b}.blocks": errors.blocks}
         return named
 
-    def load(self, state: StateFile) -> None:
+    def load(self, state: State) -> None:
         """Take everything from a state file, if a pass was finished before it."""
         names = set(state.names())
         self._is_taken = any(name.startswith("selections.") for name in names)

@@ -20,11 +20,13 @@ from ingest.recipes.profile_rows import sequence_rows
 from ingest.recipes.running import Say, above_the_bar, finish
 from ingest.recipes.working import Delivered, Order, Refused
 from ingest.runs.plan import parts
-from ingest.runs.shares import pieces_of
+from ingest.runs.shares import Block, pieces_of
 from ingest.tables import PARTS, SHARES
 
 # After so many deaths it is the share that kills its workers.
 MOST_DEATHS = 10
+# Blocks begun for each worker: their sums lie somewhere until all of their shares are computed.
+IN_HAND = 2
 
 
 class Executor(Protocol):
@@ -38,14 +40,12 @@ class Executor(Protocol):
     n_workers: int
     n_per_memory: int
 
-    def deliver(
-        self, order: Order, shares: Sequence[tuple[int, ...]]
-    ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
+    def deliver(self, order: Order, blocks: Sequence[Block]) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
         """Compute shares and hand them over as they come; what a worker had that died is computed again.
 
         Args:
             order: what they have in common.
-            shares: numbers of their pieces, each of which is handed over once, in these shares or in smaller ones.
+            blocks: of shares, whose pieces are handed over once each, in these shares or in smaller ones.
 
         Raises:
             RunFailed: if the workers of a share die again and again.
@@ -74,12 +74,14 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
     left = [number for number in every if number not in done]
     held = order.planned.held
     held = replace(held, room=held.room // executor.n_per_memory)
-    shares = deal(plan, order.planned.passes, held, left, executor.n_workers)
+    blocks = deal(plan, order.planned.passes, held, left, executor.n_workers)
     of_all = f"{len(left)} of {len(every)} models and pairs"
-    say(f"{of_all} to be computed by {executor.n_workers} workers in {len(shares)} shares")
+    n_shares, n_shards = sum(len(block.shares) for block in blocks), sum(len(block.shards) for block in blocks)
+    cut = f", the sums of some in {n_shards} token shards" if n_shards else ""
+    say(f"{of_all} to be computed by {executor.n_workers} workers in {n_shares} shares{cut}")
 
     with tqdm(total=len(every), initial=len(done), unit="piece", desc="models and pairs") as bar:
-        for share, found in executor.deliver(order, shares) if shares else ():
+        for share, found in executor.deliver(order, blocks) if blocks else ():
             if isinstance(found, Refused):
                 raise (InputError if found.is_input else RunFailed)(found.line)
             if found.cuts:

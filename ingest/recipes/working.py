@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import gc
 import socket
-import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import polars as pl
 import torch
-import transformers
 
 from ingest.allocator import keep_freed_memory
 from ingest.corpus.store import Manifest, TokenRows
-from ingest.corpus.strata import Vocabulary
 from ingest.errors import InputError, NeuronsError, is_out_of_memory
+from ingest.recipes.at_hand import check_versions, open_model, token_rows, unload
 from ingest.recipes.computation import Begun, Computation
 from ingest.recipes.planning import Planned
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import peak_memory
 from ingest.recipes.spreading import in_smaller_tiles
-from ingest.recipes.subjects import Subject, load_subject
-from ingest.runs.plan import ARITHMETIC, Plan
+from ingest.recipes.token_shards import JoinedSums, Packed, moments_of, packed_sums
+from ingest.runs.plan import Plan
 from ingest.runs.shares import Share, together
 from ingest.study import Study
-from ingest.subject.locate import locate
-from ingest.subject.tokenizer import load_tokenizer
+from ingest.tables import MOMENTS
 
+_T = TypeVar("_T")
 # Models stay loaded between shares, so many bytes of them: studies of many checkpoints would fill the memory.
 _MOST_LOADED = 8_000_000_000
 
@@ -43,12 +44,14 @@ class Order:
         planned: the run.
         corpus: folder of the token rows on the driver's machine.
         manifest: of the token rows.
+        sums: folder there for sums of token shards.
     """
 
     study: Study
     planned: Planned
     corpus: Path
     manifest: Manifest
+    sums: Path
 
 
 @dataclass(frozen=True)
@@ -92,32 +95,25 @@ class _Given:
     cuts: int
 
 
-_loaded: dict[str, tuple[Subject, Vocabulary]] = {}
-_unpacked: dict[str, tempfile.TemporaryDirectory[str]] = {}
-
-
-def packed(corpus: Path) -> dict[str, bytes]:
-    """A stored corpus, for machines that do not see its folder."""
-    return {file.name: file.read_bytes() for file in sorted(corpus.iterdir()) if file.is_file()}
-
-
-def compute(order: Order, numbers: Sequence[int], files: Mapping[str, bytes] | None = None) -> Delivered | Refused:
+def compute(
+    order: Order,
+    numbers: Sequence[int],
+    files: Mapping[str, bytes] | None = None,
+    shards: Sequence[Packed] = (),
+) -> Delivered | Refused:
     """Compute a share.
 
     Args:
         order: what is to be done.
         numbers: of its pieces.
         files: of the corpus, for a machine that does not see its folder; None where all do.
+        shards: what `sum_up` gave of it, in the order of their groups; none where the share reads the text itself.
     """
     host, started = socket.gethostname(), time.monotonic()
     plan = order.planned.plan
-    try:
-        _check_versions(plan)
-        torch.set_num_threads(plan.threads)
-        keep_freed_memory()
-        given = _given(order, numbers, _rows(order, files))
-    except NeuronsError as error:
-        return Refused(f"worker on {host}: {error}", isinstance(error, InputError))
+    given = _refusing(order, files, lambda rows: _given(order, numbers, rows, shards))
+    if isinstance(given, Refused):
+        return given
     return Delivered(
         frames=[frame for each in given for frame in each.frames],
         sequences=sorted({sequence for each in given for sequence in each.sequences}),
@@ -129,7 +125,50 @@ def compute(order: Order, numbers: Sequence[int], files: Mapping[str, bytes] | N
     )
 
 
-def _given(order: Order, numbers: Sequence[int], rows: TokenRows) -> list[_Given]:
+def sum_up(
+    order: Order, numbers: Sequence[int], groups: range, files: Mapping[str, bytes] | None = None
+) -> dict[str, bytes] | Refused | None:
+    """Take the sums of some groups of documents.
+
+    Args:
+        order: what is to be done.
+        numbers: of the pieces whose sums.
+        groups: of documents.
+        files: as for `compute`.
+
+    Returns:
+        The sums by `keys_of`; None where memory runs out.
+    """
+    share = together(order.planned.plan, numbers)
+    part = _part(order.planned, share)
+
+    def summed(rows: TokenRows) -> dict[str, bytes]:
+        with _computation(order, part, share, rows) as computation:
+            moments = computation.sum_up(groups)
+            return packed_sums(part.plan, share, groups, computation.tensors(), moments)
+
+    def in_memory(rows: TokenRows) -> dict[str, bytes] | None:
+        while (found := _unless_out_of_memory(lambda: summed(rows))) is None:
+            if not unload(_needed(part.plan, share), 0):
+                break
+        return found
+
+    return _refusing(order, files, in_memory)
+
+
+def _refusing(order: Order, files: Mapping[str, bytes] | None, done: Callable[[TokenRows], _T]) -> _T | Refused:
+    """What is done with the token rows, or why it cannot be done here."""
+    plan = order.planned.plan
+    try:
+        check_versions(plan)
+        torch.set_num_threads(plan.threads)
+        keep_freed_memory()
+        return done(token_rows(order.corpus, order.manifest, files))
+    except NeuronsError as error:
+        return Refused(f"worker on {socket.gethostname()}: {error}", isinstance(error, InputError))
+
+
+def _given(order: Order, numbers: Sequence[int], rows: TokenRows, shards: Sequence[Packed]) -> list[_Given]:
     """What a share gives; where memory runs out, piece by piece, and one piece in smaller and smaller tiles.
 
     Raises:
@@ -138,11 +177,12 @@ def _given(order: Order, numbers: Sequence[int], rows: TokenRows) -> list[_Given
     plan = order.planned.plan
     share = together(plan, numbers)
     part, cuts = _part(order.planned, share), 0
-    while (found := _compute(order, part, share, rows)) is None:
-        if _unload(_needed(plan, share), 0):
+    work = partial(_joined, shards=shards) if shards else _computed
+    while (found := _unless_out_of_memory(lambda: work(order, part, share, rows))) is None:  # noqa: B023
+        if unload(_needed(plan, share), 0):
             continue
         if len(numbers) > 1:
-            return [each for number in numbers for each in _given(order, [number], rows)]
+            return [each for number in numbers for each in _given(order, [number], rows, shards)]
         part, larger, cuts = _smaller(part), part, cuts + 1
         if part == larger:
             raise InputError(f"{_name(plan, share)} does not fit in memory: lower [device] memory")
@@ -155,10 +195,10 @@ def _name(plan: Plan, piece: Share) -> str:
     return f"{'the pair' if piece.pairs else 'model'} {', '.join(names)}"
 
 
-def _compute(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Given | None:
-    """What a share gives; None where memory runs out."""
+def _unless_out_of_memory(done: Callable[[], _T]) -> _T | None:
+    """What is done; None where memory runs out."""
     try:
-        return _computed(order, part, share, rows)
+        return done()
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -173,9 +213,30 @@ def _smaller(part: Planned) -> Planned:
 
 
 def _computed(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Given:
+    """What a share gives that reads the text itself."""
+    with _computation(order, part, share, rows) as computation:
+        frames = [frame for done in computation.run(Begun()) for frame in done.frames]
+        frames += computation.pair_rows()
+        frames += computation.profile_rows(with_corpus=0 in share.models)
+        return _Given(frames, computation.example_rows().tolist(), computation.n_candidates, cuts=0)
+
+
+def _joined(order: Order, part: Planned, share: Share, rows: TokenRows, *, shards: Sequence[Packed]) -> _Given:
+    """What a share gives whose sums were taken in token shards."""
+    frames = [(MOMENTS.name, moments_of(model, shards)) for model in share.models]
+    if not share.pairs:
+        return _Given(frames, [], (0, 0), cuts=0)
+    with _computation(order, part, share, rows) as computation:
+        computation.join(JoinedSums(part.plan, share, shards))
+        return _Given([*frames, *computation.pair_rows()], [], computation.n_candidates, cuts=0)
+
+
+@contextmanager
+def _computation(order: Order, part: Planned, share: Share, rows: TokenRows) -> Iterator[Computation]:
+    """The computation of a share, with its models loaded."""
     plan = order.planned.plan
-    opened = {index: _opened(order, index) for index in sorted(share.subjects(plan))}
-    _unload(_needed(plan, share), _MOST_LOADED)
+    opened = {index: open_model(order.study, plan, index) for index in sorted(share.subjects(plan))}
+    unload(_needed(plan, share), _MOST_LOADED)
     subjects = {index: subject for index, (subject, _) in opened.items()}
     _, vocabulary = next(iter(opened.values()))  # all of them have the same
     profiling = None
@@ -183,10 +244,7 @@ def _computed(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Gi
         profiling = Profiling(order.study, vocabulary, rows, n_rows=plan.profile_rows)
     computation = Computation(part, share, subjects, rows, vocabulary, profiling, lambda _line: None, shows_bars=False)
     try:
-        frames = [frame for done in computation.run(Begun()) for frame in done.frames]
-        frames += computation.pair_rows()
-        frames += computation.profile_rows(with_corpus=0 in share.models)
-        return _Given(frames, computation.example_rows().tolist(), computation.n_candidates, cuts=0)
+        yield computation
     finally:
         computation.close()
 
@@ -212,62 +270,6 @@ def _part(planned: Planned, share: Share) -> Planned:
     )
 
 
-def _check_versions(plan: Plan) -> None:
-    for name, mine, wanted in (
-        ("torch", torch.__version__, plan.torch_version),
-        ("transformers", transformers.__version__, plan.transformers_version),
-        ("neuron-warehouse's arithmetic", ARITHMETIC, plan.arithmetic),
-    ):
-        if mine != wanted:
-            raise InputError(f"{name} is {mine} there and {wanted} where the run was planned: install the same")
-
-
-def _rows(order: Order, files: Mapping[str, bytes] | None) -> TokenRows:
-    """The token rows, from the driver's folder where this machine sees it."""
-    if (order.corpus / "manifest.json").exists():
-        return TokenRows(order.corpus, order.manifest)
-    key = order.manifest.fingerprint
-    if key not in _unpacked:
-        if files is None:
-            raise InputError(f"there is no corpus at {order.corpus}")
-        _unpacked[key] = tempfile.TemporaryDirectory(prefix="neurons-corpus-")
-        for name, content in files.items():
-            (Path(_unpacked[key].name) / name).write_bytes(content)
-    return TokenRows(Path(_unpacked[key].name), order.manifest)
-
-
-def _opened(order: Order, index: int) -> tuple[Subject, Vocabulary]:
-    """A model of the study with its tokenizer, loaded once and compared with the one that the run was planned for."""
-    planned, model = order.planned.plan.models[index], order.study.checkpoints()[index]
-    found = _loaded.pop(planned.weights_hash, None)
-    if found is None or found[0].model != model:
-        folder = locate(model, order.study.folder)
-        vocabulary = load_tokenizer(model.name, folder)
-        # The driver has measured its weights.
-        found = load_subject(model, folder, vocabulary, with_rows=False), vocabulary
-    if found[0].weights_hash != planned.weights_hash:
-        raise InputError(f"model {planned.name} has other weights there than where the run was planned: copy them")
-    _loaded[planned.weights_hash] = found
-    return found
-
-
 def _needed(plan: Plan, share: Share) -> set[str]:
     """Hashes of the weights of the models that a share reads."""
     return {plan.models[index].weights_hash for index in share.subjects(plan)}
-
-
-def _unload(needed: set[str], most: int) -> bool:
-    """Let go of the models that were used least lately, as long as there are more bytes of them than `most`.
-
-    Returns:
-        Whether there was one.
-    """
-    before = len(_loaded)
-    for key in [key for key in _loaded if key not in needed]:
-        if sum(_bytes(subject) for subject, _ in _loaded.values()) > most:
-            del _loaded[key]
-    return len(_loaded) < before
-
-
-def _bytes(subject: Subject) -> int:
-    return sum(p.numel() * p.element_size() for p in subject.network.parameters())

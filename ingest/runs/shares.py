@@ -2,7 +2,8 @@
 
 A piece holds every sum it is about over the whole text, from the first part to the last: sums of floats depend on their
 order, and so nothing is added up across pieces. What is kept per model (moments, profiles) is a piece for each model;
-what is kept per pair is one for each pair.
+what is kept per pair is one for each pair. Sums that are kept per group of documents (moments, sketches, candidates)
+can be taken in token shards, some groups in each: they are put beside each other then, not added.
 """
 
 from __future__ import annotations
@@ -70,6 +71,25 @@ class Share:
     def subjects(self, run: Divisible) -> set[int]:
         """Models that it reads."""
         return {*self.models, *(run.populations[p].model for p in self.populations(run))}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Shares that read the same models.
+
+    Attributes:
+        shares: numbers of the pieces of each.
+        shards: groups of documents whose sums a worker takes for all of these shares at once, each group in one; none
+            where every share reads the text itself.
+    """
+
+    shares: tuple[tuple[int, ...], ...]
+    shards: tuple[range, ...] = ()
+
+    @property
+    def pieces(self) -> tuple[int, ...]:
+        """Numbers of the pieces of all shares."""
+        return tuple(sorted(number for share in self.shares for number in share))
 
 
 def whole(run: Divisible) -> Share:

@@ -10,12 +10,23 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ingest.errors import WarehouseBusy
+
+
+class State(Protocol):
+    """Tensors of a computation, by name."""
+
+    def names(self) -> list[str]:
+        """Names of the tensors."""
+
+    def tensor(self, name: str) -> Tensor:
+        """One of them."""
 
 
 class StateFile:

@@ -81,7 +81,7 @@ SHARES = Table(
         Column("share", "uinteger not null", "number of its first piece"),
         Column("pieces", "uinteger[] not null", "the models, from 0, and then the pairs that were computed together"),
         Column("host", "varchar not null", "machine that computed it"),
-        Column("seconds", "double not null", "that it took there"),
+        Column("seconds", "double not null", "that it took there, its token shards not counted"),
         Column("peak_memory", "ubigint not null", "largest memory that its process held, bytes"),
         Column("n_candidates", "ubigint not null", "pairs of units with exact sums; 0 unless the run is refined"),
         Column("n_directed", "ubigint not null", "units that have some, in every direction"),

@@ -50,7 +50,7 @@ def run(folder: Path, *, say: Callable[[str], None]) -> dict[str, Any]:
             took[str(workers)] = time.perf_counter() - started
     assert opened.rows is not None
     planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, say, is_shared=True)
-    order = Order(study, planned, opened.rows.folder, opened.rows.manifest)
+    order = Order(study, planned, opened.rows.folder, opened.rows.manifest, folder / "sums")
     large = RawWarehouse(folder / "large.duckdb")
     large.write([])
     alone = {}

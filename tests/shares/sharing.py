@@ -12,6 +12,7 @@ from ingest.raw.warehouse import RawWarehouse
 from ingest.recipes.measuring import open_study
 from ingest.recipes.planning import plan_run
 from ingest.recipes.working import Order
+from ingest.runs.plan import PlannedSimulation
 from ingest.study import read_study
 from ingest.subject.locate import locate_all
 from tests.runs.interrupted import MEASURES, make_models, make_study, memory_for
@@ -27,6 +28,12 @@ METHODS = {
     "sketch": MEASURES["sketch"],
     "simulated": MEASURES["exact"] | SIMULATED,
 }
+# All that a sketched run can be asked for.
+SKETCHED = {
+    "sites": MEASURES["sketch"] | {"sites": ["mlp", "resid"], "validation": ["split-half"]},
+    "floors": MEASURES["sketch"] | {"floors": ["shift", "noise", "twin"], "features": False},
+    "seeds": MEASURES["sketch"] | {"floors": []} | SIMULATED,
+}
 
 
 def home_with(method: str, folder: Path) -> Path:
@@ -41,18 +48,20 @@ def home_with(method: str, folder: Path) -> Path:
     return folder
 
 
-def order_of(method: str, folder: Path) -> Order:
-    """A study with models and texts, as workers get it."""
+def order_of(method: str, folder: Path, simulation: PlannedSimulation | None = None) -> Order:
+    """A study with models and texts, or the simulated seeds of its models, as workers get it."""
     study = read_study(_write(method, folder))
     opened = open_study(study, locate_all(study), RawWarehouse(folder / "alone.duckdb"), lambda _line: None)
     assert opened.rows is not None
-    planned = plan_run(study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None, is_shared=True)
-    return Order(study, planned, opened.rows.folder, opened.rows.manifest)
+    planned = plan_run(
+        study, opened.vocabulary, opened.subjects, opened.rows, lambda _line: None, simulation, is_shared=True
+    )
+    return Order(study, planned, opened.rows.folder, opened.rows.manifest, folder / "sums")
 
 
 def _write(method: str, folder: Path) -> Path:
     make_models(folder)
-    measure = (MEASURES | METHODS)[method]
+    measure = (MEASURES | METHODS | SKETCHED)[method]
     study = make_study(folder / "study.toml", measure)
     if method == "exact in passes":
         make_study(folder / "study.toml", measure, memory=memory_for(study, 2, is_shared=True))

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
+from typing import Any
 
 import pytest
 
 from ingest.measure.correlation import Tile
+from ingest.names import GROUPS
 from ingest.recipes.dealing import deal
 from ingest.recipes.spreading import Held
 from ingest.runs.plan import PlannedPopulation
-from ingest.runs.shares import Extent
+from ingest.runs.shares import Block, Extent
 
 GB = 1_000_000_000
 
@@ -26,6 +28,9 @@ class Made:
     held: Held
 
     def dealt(self, n_workers: int, left: Sequence[int] | None = None) -> list[tuple[int, ...]]:
+        return [share for block in self.blocks(n_workers, left) for share in block.shares]
+
+    def blocks(self, n_workers: int, left: Sequence[int] | None = None) -> list[Block]:
         every = range(len(self.run.models) + len(self.run.pairs))
         return deal(self.run, self.passes, self.held, every if left is None else left, n_workers)
 
@@ -40,34 +45,41 @@ def make(
     pairs: list[tuple[int, int]],
     *,
     n_passes: int = 1,
+    is_exact: bool = True,
+    profile: int = GB,
     network: int = GB // 2,
     width: int = 256,
     room: int = 100 * GB,
 ) -> Made:
-    """Models of 12 layers; a population holds 2 GB, a pair 3, a profile 1; as many pairs in every pass."""
+    """Models of 12 layers; a population holds 2 GB, a pair 3; as many pairs in every pass."""
     populations = [PlannedPopulation(model, "mlp", 12, width) for model in range(n_models)]
     tiles = [Tile(a, b, 0, 0, 12) for a, b in pairs]
     held = Held(
         room=room,
         common=GB,
         networks=(network,) * n_models,
-        profiles=(GB,) * n_models,
+        profiles=(profile,) * n_models,
         populations=(2 * GB,) * n_models,
         pairs=dict.fromkeys(pairs, 3 * GB),
     )
-    passes = [tiles[start::n_passes] for start in range(n_passes)]
+    passes = [tiles[start::n_passes] for start in range(n_passes)] if is_exact else [[]]
     return Made(Extent([None] * n_models, populations, tuple(pairs), moments=True), passes, held)
 
 
 @pytest.mark.parametrize("n_models", [1, 2, 3, 5, 10])
 @pytest.mark.parametrize("n_workers", [1, 2, 3, 8, 64])
-def test_every_piece_is_in_one_share(n_models: int, n_workers: int) -> None:
-    made = make(n_models, list(combinations(range(n_models), 2)))
+@pytest.mark.parametrize("kind", [{}, {"is_exact": False}, {"is_exact": False, "profile": 0}])
+def test_every_piece_is_in_one_share(n_models: int, n_workers: int, kind: dict[str, Any]) -> None:
+    made = make(n_models, list(combinations(range(n_models), 2)), **kind)
     n_pieces = n_models + len(made.run.pairs)
     left = [number for number in range(n_pieces) if number % 7 != 3]
     shares = made.dealt(n_workers, left)
     assert sorted(number for share in shares for number in share) == left
     assert len(shares) >= min(n_workers, sum(number >= n_models for number in left))
+    for block in made.blocks(n_workers, left):
+        assert [group for groups in block.shards for group in groups] in ([], list(range(GROUPS)))
+        if kind.get("profile") != 0 and block.shards:
+            assert min(block.pieces) >= n_models  # a profile reads the whole text
 
 
 def test_few_workers_run_models_less_often_and_end_together() -> None:
@@ -104,7 +116,8 @@ def test_sites_of_the_same_models_stay_together() -> None:
     made = make(5, alike)
     pairs = (*alike, *((a + 5, b + 5) for a, b in alike))
     held = replace(made.held, populations=(GB,) * 10, pairs=dict.fromkeys(pairs, GB))
-    shares = Made(replace(made.run, populations=sites, pairs=pairs), [[]], held).dealt(3)
+    tiles = [[Tile(a, b, 0, 0, 12) for a, b in pairs]]
+    shares = Made(replace(made.run, populations=sites, pairs=pairs), tiles, held).dealt(3)
     number = {pair: 5 + k for k, pair in enumerate(pairs)}
     for a, b in alike:
         assert any({number[a, b], number[a + 5, b + 5]} <= {*share} for share in shares)
@@ -120,7 +133,7 @@ def test_pairs_of_different_passes_stay_apart() -> None:
 @pytest.mark.parametrize(
     "large", [{"network": 3 * GB}, {"width": 16_384}, {"room": 15 * GB}], ids=["models", "rows", "memory"]
 )
-def test_what_would_be_too_large_stays_apart(large: dict[str, int]) -> None:
+def test_what_would_be_too_large_stays_apart(large: dict[str, Any]) -> None:
     made = make(10, list(combinations(range(10), 2)), **large)
     assert max(len(made.reads(share)) for share in made.dealt(1)) <= 3
 
@@ -141,3 +154,37 @@ def test_thousands_of_checkpoints_are_dealt() -> None:
     shares = made.dealt(64)
     assert sorted(number for share in shares for number in share) == list(range(n_pieces))
     assert sum(len(made.reads(share)) for share in shares) < 0.4 * (steps * seeds + 2 * len(made.run.pairs))
+
+
+def test_what_has_no_exact_sums_is_run_once_in_token_shards() -> None:
+    made = make(5, list(combinations(range(5), 2)), is_exact=False, profile=0)
+    (block,) = made.blocks(8)
+    assert block.pieces == tuple(range(15))
+    assert [len(groups) for groups in block.shards] == [2] * 8
+    assert len(block.shares) > 8
+    (alone,) = made.blocks(1)
+    assert not alone.shards
+    assert alone.shares == (tuple(range(15)),)
+
+
+def test_models_alone_are_summed_in_token_shards() -> None:
+    made = make(2, [], is_exact=False, profile=0)
+    assert [len(block.shards) for block in made.blocks(8)] == [4, 4]
+    assert [len(block.shards) for block in made.blocks(2)] == [0, 0]
+
+
+def test_only_the_last_blocks_are_cut() -> None:
+    made = make(6, [(0, 1), (2, 3), (4, 5)], is_exact=False)
+    blocks = made.blocks(2)
+    assert [len(block.shards) for block in blocks if max(block.pieces) >= 6] == [0, 0, 2]
+    # Whole blocks measure their models on the way; those of the last one are shares of their own.
+    assert sorted(block.pieces for block in blocks if max(block.pieces) < 6) == [(4,), (5,)]
+
+
+def test_more_rows_than_a_share_may_have_come_from_the_same_sums() -> None:
+    made = make(10, list(combinations(range(10), 2)), is_exact=False, profile=0, width=3_072, network=GB // 4)
+    whole = [block for block in made.blocks(1) if len(block.pieces) > 1]
+    assert all(block.shards == (range(GROUPS),) for block in whole)
+    assert sum(len(block.shares) for block in whole) > len(whole)
+    neurons = 2 * 12 * 3_072
+    assert max(len(share) * neurons for block in whole for share in block.shares) <= 800_000

@@ -14,7 +14,7 @@ import torch
 from polars.testing import assert_frame_equal
 
 from ingest.measure.correlation import CrossMoments, Tile
-from ingest.recipes import subjects, working
+from ingest.recipes import at_hand, subjects
 from ingest.recipes.working import Delivered, Order, Refused, compute
 from ingest.runs.shares import pieces_of
 from tests.shares.sharing import METHODS, assert_same_rows, begin, home_with, n_shares, order_of, shared, workers_of
@@ -30,10 +30,13 @@ def home(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return home_with(str(request.param), tmp_path_factory.mktemp("shares"))
 
 
-def test_two_processes_give_the_rows_of_one(home: Path, tmp_path: Path) -> None:
-    ended = shared(home, tmp_path / "neurons.duckdb", "devices", "--workers", 2)
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_several_processes_give_the_rows_of_one(home: Path, tmp_path: Path, workers: int) -> None:
+    ended = shared(home, tmp_path / "neurons.duckdb", "devices", "--workers", workers)
     assert ended.code == 0, ended.err
     assert_same_rows(tmp_path / "neurons.duckdb", home)
+    (method,) = set(rows(home / "alone.duckdb", "select method from raw.runs where status = 'finished'")["method"])
+    assert (f"in {workers} token shards" in ended.out) == (method != "exact")
     again = shared(home, tmp_path / "neurons.duckdb", "devices", "--workers", 2)
     assert "was finished before: nothing to do" in again.out
 
@@ -58,6 +61,7 @@ def test_a_worker_and_then_the_driver_die(home: Path, tmp_path: Path) -> None:
     assert_same_rows(warehouse, home)
     kept = rows(warehouse, "select run, share, done_at from raw.shares").join(done, on=["run", "share", "done_at"])
     assert len(kept) == len(done) > 0
+    assert not list(tmp_path.rglob("*.sums"))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,7 @@ def test_pieces_that_do_not_fit_together_are_done_apart(
 
 
 def test_a_worker_elsewhere_unpacks_the_corpus(order: Order, tmp_path: Path) -> None:
-    files = working.packed(order.corpus)
+    files = at_hand.packed(order.corpus)
     here = compute(order, [3])
     there = compute(replace(order, corpus=tmp_path / "nowhere"), [3], files)
     assert isinstance(here, Delivered)
@@ -139,7 +143,7 @@ def test_a_worker_does_not_measure_weights_again(order: Order, monkeypatch: pyte
     def measured(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(working, "_loaded", {})
+    monkeypatch.setattr(at_hand, "_loaded", {})
     monkeypatch.setattr(subjects, "rows_of_weights", measured)
     assert isinstance(compute(order, [0]), Delivered)
 
@@ -147,8 +151,8 @@ def test_a_worker_does_not_measure_weights_again(order: Order, monkeypatch: pyte
 def test_a_worker_that_lacks_something_says_so_with_its_host(
     order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(working, "_loaded", {})
-    monkeypatch.setattr(working, "_unpacked", {})
+    monkeypatch.setattr(at_hand, "_loaded", {})
+    monkeypatch.setattr(at_hand, "_unpacked", {})
     monkeypatch.setattr("socket.gethostname", lambda: "node-7")
     plan = order.planned.plan
     gone = [model.model_copy(update={"path": str(tmp_path / model.name)}) for model in order.study.models]
