@@ -58,8 +58,9 @@ def _by_tokens(run: Divisible, pairs: _Pairs, held: Held, models: list[int], n_w
 
     A profile is no sum of groups: models that are profiled are shares of their own where no whole block measures them.
     """
-    blocks, of = pairs.blocks(1, None), {number: pieces_of(run)[number].models[0] for number in models}
-    profiled = [number for number in models if held.profiles[of[number]]]
+    blocks, pieces = pairs.blocks(1, None), pieces_of(run)
+    of = {number: pieces[number].models[0] for number in models}
+    profiled = {number for number in models if held.profiles[of[number]]}
     for number in models:
         if number not in profiled and not any(of[number] in block.reads for block in blocks):
             blocks.append(_Block(run, held))
@@ -74,10 +75,10 @@ def _by_tokens(run: Divisible, pairs: _Pairs, held: Held, models: list[int], n_w
         block.models += [number for number in left if number not in profiled and of[number] in block.reads]
         left = [number for number in left if number not in block.models]
     return [
-        *(Block(block.shares(1), (range(GROUPS),)) for block in large),
+        *(Block(block.shares(1, pieces), (range(GROUPS),)) for block in large),
         *(Block(((*block.models, *sorted(block.pairs)),)) for block in whole),
         *(Block(((number,),)) for number in left),
-        *(Block(block.shares(n_workers), _shards(n_shards)) for block in cut),
+        *(Block(block.shares(n_workers, pieces), _shards(n_shards)) for block in cut),
     ]
 
 
@@ -156,9 +157,9 @@ class _Block:
         self._bytes += size
         return True
 
-    def shares(self, n: int) -> tuple[tuple[int, ...], ...]:
+    def shares(self, n: int, pieces: Sequence[Share]) -> tuple[tuple[int, ...], ...]:
         """About n shares of its pairs, more where their rows are too many, and one of each of its models."""
-        pieces, found = pieces_of(self._run), list[list[int]]()
+        found = list[list[int]]()
         most, neurons = min(_MOST_NEURONS, self.n_neurons / n), 0
         for number in sorted(self.pairs):
             own = sum(_units(self._run, p) for p in pieces[number].pairs[0])
