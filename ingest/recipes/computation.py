@@ -131,8 +131,7 @@ class Computation:
         self._work.start()
         if self._plan.method is not None:
             self._sums = self._sums_of([], None)
-            if self._plan.method.name == "refined":
-                self._sums.candidates += candidates_of(self._planned, self._work)
+            self._choose_candidates(self._sums)
         frames = []
         for index, part in enumerate(self.parts):
             if part.group in groups:
@@ -150,6 +149,13 @@ class Computation:
 
     def _sums_of(self, tiles: Sequence[Tile], standing: Standing | None) -> Accumulators:
         return Accumulators(self._plan, self._work.shapes, self._work.units, tiles, standing)
+
+    def _choose_candidates(self, sums: Accumulators) -> None:
+        """Where the run is refined, by exact correlations on a pilot."""
+        assert self._plan.method is not None
+        if self._plan.method.name == "refined":
+            self._say("choosing candidates on the pilot")
+            sums.candidates += candidates_of(self._planned, self._work)
 
     def run(self, begun: Begun) -> Iterator[Done]:
         """Run the parts that are not done yet, all passes."""
@@ -176,9 +182,8 @@ class Computation:
                     self._selections.load(begun.own)
                 # A state holds the candidates of its run's pairs.
                 has_none = begun.parent is None or self._plan.inherited > 0
-                if not is_kept and self._plan.method.name == "refined" and has_none:
-                    self._say("choosing candidates on the pilot")
-                    self._sums.candidates += candidates_of(self._planned, self._work)
+                if not is_kept and has_none:
+                    self._choose_candidates(self._sums)
             yield from self._run_parts(number, begun.done if number == begun.number else 0)
             state = None
             if self._sums is not None:

@@ -59,9 +59,10 @@ def packed_sums(
         if key in named:
             named[key][name] = _of_groups(plan, name, tensor, groups).contiguous().cpu()
     found = {key: save(each) for key, each in named.items() if each}
+    rows = pl.concat(moments) if moments else pl.DataFrame(schema={"model": pl.String})
     for model in share.models:
-        stream, frame = BytesIO(), pl.concat(moments) if moments else pl.DataFrame({"model": []}, {"model": pl.String})
-        frame.filter(pl.col("model") == plan.models[model].name).write_ipc(stream)
+        stream = BytesIO()
+        rows.filter(pl.col("model") == plan.models[model].name).write_ipc(stream)
         found[f"model-{model}"] = stream.getvalue()
     return found
 
@@ -88,7 +89,8 @@ class JoinedSums:
         """
         self._shards = shards
         self._open: tuple[str, list[dict[str, Tensor]]] | None = None
-        self._names = [name for key in keys_of(plan, Share((), share.pairs)) for name in self._under(key)[0]]
+        keys = keys_of(plan, Share((), share.pairs))
+        self._names = [name for key in keys for name in load(bytes(shards[0][key]))]  # all shards have the same
 
     def _under(self, key: str) -> list[dict[str, Tensor]]:
         """Tensors of each shard."""

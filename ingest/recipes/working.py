@@ -178,7 +178,7 @@ def _given(order: Order, numbers: Sequence[int], rows: TokenRows, shards: Sequen
     share = together(plan, numbers)
     part, cuts = _part(order.planned, share), 0
     work = partial(_joined, shards=shards) if shards else _computed
-    while (found := _unless_out_of_memory(lambda: work(order, part, share, rows))) is None:  # noqa: B023
+    while (found := _unless_out_of_memory(partial(work, order, part, share, rows))) is None:
         if unload(_needed(plan, share), 0):
             continue
         if len(numbers) > 1:
