@@ -84,9 +84,11 @@ def ingest(study: Path, warehouse: str | None, on: str | None, workers: int | No
     help="Machine the time is for: this one, tried for a few seconds, or an H200 by its data sheet.",
 )
 @click.option(
-    "--devices", type=click.IntRange(min=1), default=1, show_default=True, help="Equal devices that share it."
+    "--devices",
+    type=click.IntRange(min=1),
+    help="Equal devices that compute it in shares (neurons ingest --on); default: one process.",
 )
-def plan(study: Path, machine: str, devices: int) -> None:
+def plan(study: Path, machine: str, devices: int | None) -> None:
     """What STUDY would cost: passes, FLOPs, memory, time, bytes; needs each model's config.json, writes nothing."""
     from ingest.study import read_study
 

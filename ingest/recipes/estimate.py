@@ -46,7 +46,7 @@ class Estimate:
     Attributes:
         work: shapes and tokens.
         n_pieces: models and pairs, which so many workers could compute at a time.
-        n_shares: that the devices compute; 1 for one device.
+        n_shares: that the devices compute; 1 in one process.
         n_shards: parts of the text that sums of some of these are taken of apart.
         method: how correlations would be computed; None without.
         reason: why.
@@ -74,13 +74,13 @@ class Estimate:
     warehouse_bytes: int
 
 
-def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], None]) -> Estimate:
+def estimate(study: Study, *, machine: str, devices: int | None, say: Callable[[str], None]) -> Estimate:
     """Predict what a study costs.
 
     Args:
         study: checked study with the number of its tokens.
         machine: `here` or `h200`.
-        devices: equal devices that share the work.
+        devices: equal devices that compute it in shares; None for one process.
         say: called with lines for the user.
 
     Raises:
@@ -101,8 +101,7 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
     memory = study.device.memory
     has = int(memory * 1e9) if memory else int(_USABLE * _H200_BYTES) if machine == "h200" else limit(None, device)
     networks = sorted(m.weights * getattr(torch, study.device.dtype).itemsize for m in models)
-    # A worker runs two models at least.
-    loaded = sum(networks if devices == 1 else networks[-2:])
+    loaded, by_worker = sum(networks), sum(networks[-2:])  # two models at least
 
     def fitted(study: Study, run: Extent, *, is_simulation: bool) -> Fitted:
         return fit(
@@ -113,8 +112,9 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
             context=context,
             device=device,
             threads=threads_of(study),
-            room=has - loaded,
-            is_shared=devices > 1,
+            room=has - (loaded if devices is None else by_worker),
+            room_of_piece=has - by_worker,
+            is_shared=devices is not None,
             is_simulation=is_simulation,
         )
 
@@ -147,8 +147,8 @@ def estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], N
         seconds={name: sum(part.get(name, 0.0) for part in parts) for name in dict.fromkeys(chain(*parts))},
         elapsed=_elapsed(costs, devices),
         simulated_seconds=simulated,
-        device_bytes=_device_bytes(run, found, blocks) if devices > 1 else found.spread.memory + loaded,
-        state_bytes=exact + sketches if devices == 1 else 0,
+        device_bytes=found.spread.memory + loaded if devices is None else _device_bytes(run, found, blocks),
+        state_bytes=exact + sketches if devices is None else 0,
         warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
     )
 
@@ -161,10 +161,10 @@ class _Cost:
     shares: list[dict[str, float]]
 
 
-def _blocks(run: Extent, found: Fitted, devices: int) -> list[Block]:
-    """What devices compute: one all of it, several what they would be dealt."""
+def _blocks(run: Extent, found: Fitted, devices: int | None) -> list[Block]:
+    """What devices would be dealt; one process computes all of it."""
     every = range(len(pieces_of(run)))
-    if devices == 1:
+    if devices is None:
         return [Block((tuple(every),))]
     return deal(run, found.spread.passes, found.held, every, devices)
 
@@ -203,9 +203,9 @@ def _device_bytes(run: Extent, found: Fitted, blocks: list[Block]) -> int:
     return max((found.held.of(run, share) + own for share, own in zip(shares, networks, strict=True)), default=0)
 
 
-def _elapsed(costs: list[_Cost], devices: int) -> float:
+def _elapsed(costs: list[_Cost], devices: int | None) -> float:
     """Seconds until the last share is done, each begun in its turn by the first device that is free."""
-    free, ready = [0.0] * devices, list[float]()
+    free, ready = [0.0] * (devices or 1), list[float]()
     for cost in costs:
         ends = [0.0]
         for each in cost.shards or cost.shares:
@@ -240,13 +240,13 @@ def _rates_here(study: Study, models: list[ModelShape], folders: list[Path], fou
     return measured_rates(device, largest, rate)
 
 
-def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[str], None]) -> None:
+def print_estimate(study: Study, *, machine: str, devices: int | None, say: Callable[[str], None]) -> None:
     """Print what a study would cost.
 
     Args:
         study: checked study.
         machine: `here` or `h200`.
-        devices: equal devices that share the work.
+        devices: equal devices that compute it in shares; None for one process.
         say: called with lines for the user.
 
     Raises:
@@ -254,7 +254,8 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
     """
     found = estimate(study, machine=machine, devices=devices, say=say)
     work, method = found.work, found.method
-    where = f"{devices} x {machine}" if machine != "here" else f"this machine ({os.cpu_count()} cores)"
+    where = machine if machine != "here" else f"this machine ({os.cpu_count()} cores)"
+    where = f"{devices or 1} x {where}"
     say(f"{study.name}: {_short(work.n_tokens)} tokens, {len(work.shapes)} populations, {len(work.pairs)} pairs")
     if method is not None:
         say(f"method            {method.name} ({found.reason})")
@@ -266,7 +267,7 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
     say(f"state on disk     {_short(found.state_bytes)}B while the run goes on")
     say(f"warehouse         {_short(found.warehouse_bytes)}B, with its marts")
     say(f"time on {where}: {_duration(found.elapsed)}")
-    if devices > 1:
+    if devices is not None:
         cut = f" and {found.n_shards} token shards" if found.n_shards else ""
         say(f"in {found.n_shares} shares{cut}, of all devices together {_duration(sum(found.seconds.values()))}:")
     for name, seconds_ in sorted(found.seconds.items(), key=lambda item: -item[1]):
@@ -274,6 +275,10 @@ def print_estimate(study: Study, *, machine: str, devices: int, say: Callable[[s
             say(f"  {name:<16}{_duration(seconds_)}")
     if found.simulated_seconds:
         say(f"simulated seeds   {_duration(found.simulated_seconds)} more")
+    if devices is None and len(found.spread.passes) > 1:
+        shared = estimate(study, machine=machine, devices=1, say=lambda _line: None)
+        if shared.elapsed < found.elapsed:
+            say(f"less in shares: {_duration(shared.elapsed)}, neurons ingest --on devices")
 
 
 def _short(number: float) -> str:

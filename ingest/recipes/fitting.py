@@ -51,6 +51,7 @@ def fit(
     device: str,
     threads: int,
     room: int,
+    room_of_piece: int,
     is_shared: bool,
     is_simulation: bool = False,
 ) -> Fitted:
@@ -67,7 +68,8 @@ def fit(
         context: tokens per row.
         device: torch device.
         threads: CPU threads.
-        room: bytes that one process may hold.
+        room: bytes that the run may hold, beside its networks.
+        room_of_piece: bytes that a piece of it may, beside its own.
         is_shared: whether workers compute it in shares.
         is_simulation: whether partners are simulated.
 
@@ -77,7 +79,7 @@ def fit(
     of = partial(work_of, study, models, run, n_tokens=n_tokens, context=context, is_simulation=is_simulation)
     work = of(whole(run))
 
-    def fitted(rows: int, spread: Callable[..., Spread]) -> Fitted:
+    def fitted(rows: int, room: int, spread: Callable[..., Spread]) -> Fitted:
         tokens = rows * context
         sums = partial(spread, batch_tokens=tokens, room=room)
 
@@ -96,10 +98,11 @@ def fit(
 
     def in_pieces() -> Fitted:
         largest = of(largest_piece(run))
-        return fitted(_batch_rows(study, largest, device, context, room), partial(spread_apart, study, run, of))
+        rows = _batch_rows(study, largest, device, context, room_of_piece)
+        return fitted(rows, room_of_piece, partial(spread_apart, study, run, of))
 
     try:
-        as_whole = fitted(_batch_rows(study, work, device, context, room), partial(spread_sums, study, work))
+        as_whole = fitted(_batch_rows(study, work, device, context, room), room, partial(spread_sums, study, work))
     except InputError as error:
         if not pieces_of(run):
             raise

@@ -153,6 +153,7 @@ def plan_run(
         pairs = model_pairs(study, [s.identity for s in subjects], say)
         populations, all_pairs = populations_of(measure, models, pairs)
     n_rows, context = rows.ids.shape if rows is not None else (0, 0)
+    room = limit(study.device.memory, device)
     fitted = fit(
         study,
         models,
@@ -161,7 +162,8 @@ def plan_run(
         context=context,
         device=device,
         threads=threads,
-        room=limit(study.device.memory, device),
+        room=room,
+        room_of_piece=room,
         is_shared=is_shared,
         is_simulation=simulation is not None,
     )

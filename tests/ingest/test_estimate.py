@@ -88,7 +88,7 @@ def test_products_are_counted_from_shapes() -> None:
 
 
 def test_more_devices_take_less_time_and_memory(study: Path) -> None:
-    one, eight = (estimate(read_study(study), machine="h200", devices=n, say=print) for n in (1, 8))
+    one, eight = (estimate(read_study(study), machine="h200", devices=n, say=print) for n in (None, 8))
     assert eight.elapsed < one.elapsed == pytest.approx(sum(one.seconds.values()))
     assert eight.device_bytes < one.device_bytes
     # Each model alone, and the pair.
@@ -100,7 +100,7 @@ def test_more_devices_take_less_time_and_memory(study: Path) -> None:
 
 def test_nothing_to_measure_takes_no_time(study: Path) -> None:
     study.write_text(study.read_text() + '\n[measure]\nmoments = false\nfeatures = false\ncorrelation = "off"\n')
-    for devices in (1, 8):
+    for devices in (None, 1, 8):
         found = estimate(read_study(study), machine="h200", devices=devices, say=print)
         assert (found.n_pieces, found.elapsed) == (0, 0.0)
 
@@ -110,23 +110,26 @@ def test_what_fits_in_no_process_is_planned_in_shares(study: Path) -> None:
     study.write_text(text)
     roomy = read_study(study)
 
-    def with_memory(gb: float, devices: int) -> Estimate:
+    def with_memory(gb: float, devices: int | None) -> Estimate:
         limited = roomy.model_copy(update={"device": roomy.device.model_copy(update={"memory": gb})})
         return estimate(limited, machine="h200", devices=devices, say=print)
 
     refused = ""
-    gb = with_memory(100.0, 1).device_bytes / 1e9
+    gb = with_memory(100.0, None).device_bytes / 1e9
     while not refused:
         gb *= 0.99
         try:
-            with_memory(gb, 1)
+            with_memory(gb, None)
         except InputError as error:
             refused = str(error)
     assert "neurons ingest --on devices" in refused
     # Without the profiles beside it the pair fits.
-    found = with_memory(gb, 2)
-    assert found.n_shares == 3
-    assert found.device_bytes < gb * 1e9
+    one, two = (with_memory(gb, devices) for devices in (1, 2))
+    for found, n_shares in ((one, 2), (two, 3)):
+        assert found.n_shares == n_shares
+        assert found.device_bytes < gb * 1e9
+    # One device computes one share after another.
+    assert two.elapsed < one.elapsed == pytest.approx(sum(one.seconds.values()))
 
 
 def test_profiles_hold_the_memory_that_is_counted() -> None:
@@ -174,12 +177,33 @@ def test_the_command_writes_nothing(study: Path, tmp_path: Path) -> None:
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_where_shares_read_the_text_less_often_the_plan_says_so(study: Path, tmp_path: Path) -> None:
+    """With a memory for half of the exact sums of four models beside each other, but for those of a pair."""
+    models = [entry(f"s{seed}", "small", seed=seed, model_family="gpt2-small") for seed in range(4)]
+    plain = write_study(
+        tmp_path / "four.toml",
+        models,
+        corpus={"source": "text:*.txt", "tokens": 10**8, "context": 512},
+        measure={"correlation": "exact", "features": False},
+        device={"memory": 25.0},
+    )
+    alone, shared = (
+        forked("plan", plain, "--on", "h200", *devices, scratch=tmp_path.parent / "printed")
+        for devices in ([], ["--devices", 1])
+    )
+    assert alone.code == shared.code == 0, alone.err + shared.err
+    took = re.search(r"time on 1 x h200: (.+)", shared.out)
+    assert took is not None
+    assert f"less in shares: {took[1]}, neurons ingest --on devices" in alone.out
+    assert "in shares:" not in shared.out
+
+
 def test_simulated_seeds_cost_one_run_for_each_strength(study: Path) -> None:
     plain = study.read_text()
 
     def more(measure: str) -> float:
         study.write_text(plain + "\n[measure]\n" + measure)
-        found = estimate(read_study(study), machine="h200", devices=1, say=lambda _line: None)
+        found = estimate(read_study(study), machine="h200", devices=None, say=lambda _line: None)
         return found.simulated_seconds
 
     assert more("floors = []") == 0
