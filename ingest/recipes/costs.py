@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 from ingest.measure.correlation import Shape, Tile
 from ingest.recipes.rates import CPU_THREAD, H200, Rates
 from ingest.runs.plan import Method, MethodName
+from ingest.runs.shares import Divisible, Share, pieces_of
 from ingest.study import Measure
 
 
@@ -128,6 +129,62 @@ def _pair_seconds(work: Work, method: Method, rates: Rates, n_passes: int) -> di
     return found
 
 
+@dataclass(frozen=True)
+class Times:
+    """Seconds that pieces take on a nominal machine, which add up in a share.
+
+    Attributes:
+        forward: of each model, in every share that runs it, each time the text is read.
+        pieces: of each piece, whatever share it is in.
+    """
+
+    forward: tuple[float, ...]
+    pieces: tuple[float, ...]
+
+    def of(self, reads: set[int], pieces: Sequence[int], *, n_passes: int) -> float:
+        """Seconds of a share.
+
+        Args:
+            reads: models that it runs.
+            pieces: their numbers.
+            n_passes: times that it reads the text.
+        """
+        return n_passes * sum(self.forward[m] for m in sorted(reads)) + sum(self.pieces[n] for n in sorted(pieces))
+
+
+def times_of(
+    run: Divisible, kinds: Sequence[object], work: Callable[[Share], Work], method: Method | None, rates: Rates
+) -> Times:
+    """What each piece of a run takes.
+
+    Args:
+        run: its pieces.
+        kinds: of its models; pieces of models of the same kinds take as long.
+        work: of a share.
+        method: how correlations are computed; None without.
+        rates: of the machine.
+    """
+    known: dict[object, dict[str, float]] = {}
+
+    def taken(share: Share) -> dict[str, float]:
+        shapes = [(run.populations[p].n_layers, run.populations[p].width) for pair in share.pairs for p in pair]
+        kind = (*(kinds[model] for model in (*share.models, *sorted(share.subjects(run)))), *shapes)
+        if kind not in known:
+            known[kind] = seconds(work(share), method if share.pairs else None, rates)
+        return known[kind]
+
+    found = [taken(piece) for piece in pieces_of(run)]
+    return Times(
+        forward=tuple(taken(Share((model,), ()))["forward"] for model in range(len(run.models))),
+        pieces=tuple(sum(each.values()) - each["forward"] for each in found),
+    )
+
+
+def nominal(device: str, threads: int) -> Rates:
+    """Rates of a machine like this one, which do not depend on how busy it is."""
+    return H200 if device.startswith("cuda") else CPU_THREAD.times(threads)
+
+
 # Below this, the answer without an error of its own is worth the wait.
 _PATIENCE_S = 900.0
 _WORTH = 2.5
@@ -150,7 +207,7 @@ def choose_method(
     """
     if measure.correlation != "auto":
         return method_of(measure, measure.correlation), "the study asks for it"
-    rates = H200 if device.startswith("cuda") else CPU_THREAD.times(threads)
+    rates = nominal(device, threads)
     methods = {name: method_of(measure, name) for name in ("exact", "refined", "sketch")}
     passes = {name: passes_of(m) for name, m in methods.items()}
     total = {

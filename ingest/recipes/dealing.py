@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import prod
+from heapq import heapreplace
+from math import ceil, prod
 
 from ingest.measure.correlation import Tile
 from ingest.names import GROUPS
+from ingest.recipes.costs import Times
 from ingest.recipes.spreading import Held
 from ingest.runs.shares import Block, Divisible, Share, pieces_of
 
@@ -15,22 +17,29 @@ from ingest.runs.shares import Block, Divisible, Share, pieces_of
 _MOST_NEURONS = 800_000
 # More than one pair's models are loaded at once while they take so many bytes.
 _MOST_NETWORKS = 8_000_000_000
+# Exact shares take what is left divided by the workers and one more, or by these parts of them: what ends first counts.
+_PARTS = (1.0, 0.75, 0.625, 0.5)
 # Loading the models and taking shifts and scales, in groups of documents.
 _LOADING = 0.25
 
 
-def deal(run: Divisible, passes: list[list[Tile]], held: Held, left: Sequence[int], n_workers: int) -> list[Block]:
+def deal(
+    run: Divisible, passes: list[list[Tile]], held: Held, times: Times, left: Sequence[int], n_workers: int
+) -> list[Block]:
     """Blocks of the pieces that are left, in the order in which workers take them.
 
     Every share that has exact sums runs its models over the whole text, so pairs of the same models go together. Each
-    takes its part of what is left among the workers and one more, so that shares become smaller and workers end
-    together. Without exact sums, a block has all pairs that fit in memory, and where blocks are fewer than workers the
-    text is cut into token shards for them. The bits do not depend on any of it.
+    takes a part of what is left, so that shares become smaller and workers end together. How large a part, and whether
+    models are measured on the way or alone, is tried.
+
+    Without exact sums, a block has all pairs that fit in memory, and where blocks are fewer than workers the text is
+    cut into token shards for them. The bits do not depend on any of it.
 
     Args:
         run: whose pieces.
         passes: its exact tiles, pass by pass.
         held: what its pieces hold of the memory.
+        times: what they take.
         left: numbers of pieces, ascending.
         n_workers: that compute at a time.
 
@@ -38,19 +47,40 @@ def deal(run: Divisible, passes: list[list[Tile]], held: Held, left: Sequence[in
         Every piece in one share of one block.
     """
     pieces = pieces_of(run)
-    pairs = _Pairs(run, passes, held, [number for number in left if pieces[number].pairs])
     models = [number for number in left if pieces[number].models]
-    if any(passes):
-        return _of_exact(run, pairs.blocks(n_workers + 1, _MOST_NEURONS), held, models, n_workers)
-    return _by_tokens(run, pairs, held, models, n_workers)
+
+    def pairs() -> _Pairs:
+        return _Pairs(run, passes, held, [number for number in left if pieces[number].pairs])
+
+    if not any(passes):
+        return _by_tokens(run, pairs(), held, models, n_workers)
+    parts = sorted({n_workers + 1, *(max(2, ceil(n_workers * part)) for part in _PARTS)}, reverse=True)
+    cut = [
+        _of_exact(run, pairs().blocks(n, _MOST_NEURONS), held, times, models, is_on_the_way=is_on_the_way)
+        for n in parts
+        for is_on_the_way in (False, True)
+    ]
+    return [Block((share,)) for share, _ in min(cut, key=lambda shares: _end(shares, n_workers))]
 
 
-def _of_exact(run: Divisible, blocks: list[_Block], held: Held, models: list[int], n_workers: int) -> list[Block]:
-    """A share for each block, and models on the way where there is room."""
-    alone = models  # they occupy the workers that have no pairs
-    if len(blocks) >= n_workers:
-        alone = _on_the_way(run, blocks, held, models)
-    return [*(Block(((*each.models, *sorted(each.pairs)),)) for each in blocks), *(Block(((n,),)) for n in alone)]
+def _of_exact(
+    run: Divisible, blocks: list[_Block], held: Held, times: Times, models: list[int], *, is_on_the_way: bool
+) -> list[tuple[tuple[int, ...], float]]:
+    """A share for each block, with models on the way where there is room or alone, and its time; the longest first."""
+    pieces = pieces_of(run)
+    alone = _on_the_way(run, blocks, held, models) if is_on_the_way else models
+    shares = [((*b.models, *sorted(b.pairs)), b.reads, b.n_passes) for b in blocks]
+    shares += [((number,), {*pieces[number].models}, 1) for number in alone]
+    taken = [(share, times.of(reads, share, n_passes=n_passes)) for share, reads, n_passes in shares]
+    return sorted(taken, key=lambda each: -each[1])
+
+
+def _end(shares: list[tuple[tuple[int, ...], float]], n_workers: int) -> float:
+    """When the last of them is done, if each is begun in its turn by the first worker that is free."""
+    free = [0.0] * n_workers
+    for _, taken in shares:
+        heapreplace(free, free[0] + taken)
+    return max(free)
 
 
 def _by_tokens(run: Divisible, pairs: _Pairs, held: Held, models: list[int], n_workers: int) -> list[Block]:
@@ -120,6 +150,7 @@ class _Block:
         pairs: numbers of pairs.
         models: numbers of models whose moments and profiles are taken on the way.
         reads: models that it runs.
+        n_passes: times that it reads the text.
         n_neurons: that have rows, for each partner model.
     """
 
@@ -128,6 +159,7 @@ class _Block:
         self.pairs: list[int] = []
         self.models: list[int] = []
         self.reads: set[int] = set()
+        self.n_passes = 1
         self._populations: set[int] = set()
         self._bytes, self.n_neurons = held.common, 0
 
@@ -204,6 +236,7 @@ class _Pairs:
         block = _Block(self._run, self._held)
         following = [next(iter(self._left))]
         passes, taken = self._passes[following[0]], set[frozenset[int]]()
+        block.n_passes = max(1, len(passes))
         while following:
             for number in following:
                 reads = frozenset(self._reads[number])

@@ -166,7 +166,7 @@ def _blocks(run: Extent, found: Fitted, devices: int | None) -> list[Block]:
     every = range(len(pieces_of(run)))
     if devices is None:
         return [Block((tuple(every),))]
-    return deal(run, found.spread.passes, found.held, every, devices)
+    return deal(run, found.spread.passes, found.held, found.times, every, devices)
 
 
 def _costs(run: Extent, found: Fitted, rates: Rates, blocks: list[Block]) -> list[_Cost]:

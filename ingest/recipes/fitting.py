@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ingest.errors import InputError
-from ingest.recipes.costs import Work, choose_method
+from ingest.recipes.costs import Times, Work, choose_method, nominal, times_of
 from ingest.recipes.memory import batch_tokens
 from ingest.recipes.shapes import ModelShape, work_of
 from ingest.recipes.spreading import Held, Spread, held_by, largest_piece, spread_apart, spread_sums
@@ -30,6 +30,7 @@ class Fitted:
         reason: why so; None without.
         spread: of its sums over passes.
         held: what its pieces hold of the memory.
+        times: what they take; nothing unless workers compute the run in shares.
     """
 
     work_of: Callable[[Share], Work]
@@ -39,6 +40,7 @@ class Fitted:
     reason: str | None
     spread: Spread
     held: Held
+    times: Times
 
 
 def fit(
@@ -94,7 +96,11 @@ def fit(
             method, reason = choose_method(work, study.measure, device, threads, passes_of)
         found = sums(method=method)
         held = held_by(study, models, work, method, found, tokens=tokens, room=room)
-        return Fitted(of, work, rows, method, reason, found, held)
+        times = Times((), ())
+        if is_shared:
+            kinds = [(m.n_layers, m.d_mlp, m.block_weights, m.weights) for m in models]
+            times = times_of(run, kinds, of, method, nominal(device, threads))
+        return Fitted(of, work, rows, method, reason, found, held, times)
 
     def in_pieces() -> Fitted:
         largest = of(largest_piece(run))

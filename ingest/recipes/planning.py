@@ -18,6 +18,7 @@ from ingest.errors import InputError, first_line
 from ingest.measure.correlation import Tile
 from ingest.measure.sketch import bucket_starts
 from ingest.names import GROUPS, Identity
+from ingest.recipes.costs import Times
 from ingest.recipes.fitting import fit
 from ingest.recipes.memory import limit
 from ingest.recipes.pairs import chosen_pairs
@@ -44,6 +45,7 @@ class Planned:
         reason: why the method is what it is; None without correlations.
         memory: bytes that the run holds at most by its plan, networks and the process itself not counted.
         held: what its pieces hold of them.
+        times: what these take, where workers compute the run in shares.
     """
 
     plan: Plan
@@ -52,6 +54,7 @@ class Planned:
     reason: str | None
     memory: int
     held: Held
+    times: Times
 
 
 def device_of(study: Study) -> str:
@@ -202,4 +205,4 @@ def plan_run(
         transformers_version=transformers.__version__,
         simulation=simulation,
     )
-    return Planned(plan, spread.passes, spread.pilot_passes, fitted.reason, spread.memory, fitted.held)
+    return Planned(plan, spread.passes, spread.pilot_passes, fitted.reason, spread.memory, fitted.held, fitted.times)

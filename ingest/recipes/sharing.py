@@ -74,7 +74,7 @@ def share_out(order: Order, rows: TokenRows, executor: Executor, raw: RawWarehou
     left = [number for number in every if number not in done]
     held = order.planned.held
     held = replace(held, room=held.room // executor.n_per_memory)
-    blocks = deal(plan, order.planned.passes, held, left, executor.n_workers)
+    blocks = deal(plan, order.planned.passes, held, order.planned.times, left, executor.n_workers)
     of_all = f"{len(left)} of {len(every)} models and pairs"
     n_shares, n_shards = sum(len(block.shares) for block in blocks), sum(len(block.shards) for block in blocks)
     cut = f", the sums of some in {n_shards} token shards" if n_shards else ""
