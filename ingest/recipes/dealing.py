@@ -13,6 +13,8 @@ from ingest.recipes.costs import Times
 from ingest.recipes.spreading import Held
 from ingest.runs.shares import Block, Divisible, Share, pieces_of
 
+# Blocks begun for each worker: their sums lie somewhere until all of their shares are computed.
+IN_HAND = 2
 # Rows of a share travel and are written at once: for pairs 2.5 kB for each neuron and partner model, 2 GB of them.
 _MOST_NEURONS = 800_000
 # More than one pair's models are loaded at once while they take so many bytes.
@@ -106,7 +108,8 @@ def _by_tokens(run: Divisible, pairs: _Pairs, held: Held, models: list[int], n_w
         left = [number for number in left if number not in block.models]
     return [
         *(Block(block.shares(1, pieces), (range(GROUPS),)) for block in large),
-        *(Block(((*block.models, *sorted(block.pairs)),)) for block in whole),
+        # A model without a partner is dealt alone where there was no room for it.
+        *(Block(((*block.models, *sorted(block.pairs)),)) for block in whole if block.models or block.pairs),
         *(Block(((number,),)) for number in left),
         *(Block(block.shares(n_workers, pieces), _shards(n_shards)) for block in cut),
     ]

@@ -18,7 +18,7 @@ from ingest.errors import InputError
 from ingest.measure.correlation import Shape
 from ingest.names import GROUPS
 from ingest.recipes.costs import SELECTING, Work, seconds
-from ingest.recipes.dealing import deal
+from ingest.recipes.dealing import IN_HAND, deal
 from ingest.recipes.fitting import Fitted, fit
 from ingest.recipes.memory import limit, sketch_bytes, tile_bytes
 from ingest.recipes.planning import device_of, model_pairs, threads_of
@@ -55,7 +55,7 @@ class Estimate:
         elapsed: seconds until the last device has ended, the runs of simulated seeds not counted.
         simulated_seconds: of these, all together; 0 without.
         device_bytes: largest memory of a device: sums, networks, one batch.
-        state_bytes: state of an unfinished run on disk.
+        state_bytes: state of an unfinished run on disk, or sums of token shards on their way.
         warehouse_bytes: of the finished warehouse, marts included.
     """
 
@@ -148,7 +148,7 @@ def estimate(study: Study, *, machine: str, devices: int | None, say: Callable[[
         elapsed=_elapsed(costs, devices),
         simulated_seconds=simulated,
         device_bytes=found.spread.memory + loaded if devices is None else _device_bytes(run, found, blocks),
-        state_bytes=exact + sketches if devices is None else 0,
+        state_bytes=exact + sketches if devices is None else _bytes_on_the_way(run, found, blocks, devices),
         warehouse_bytes=_PER_NEURON * neurons + _PER_PARTNER * directed + _PER_PROFILE * work.profiled,
     )
 
@@ -201,6 +201,17 @@ def _device_bytes(run: Extent, found: Fitted, blocks: list[Block]) -> int:
     shares = [together(run, pieces) for pieces in parts]
     networks = [sum(found.held.networks[model] for model in share.subjects(run)) for share in shares]
     return max((found.held.of(run, share) + own for share, own in zip(shares, networks, strict=True)), default=0)
+
+
+def _bytes_on_the_way(run: Extent, found: Fitted, blocks: list[Block], devices: int) -> int:
+    """Bytes of the sketches of the largest blocks that are in hand at a time."""
+    if found.method is None:
+        return 0
+    twice, shapes, sizes = 2 if found.work.sketched_twice else 1, found.work.shapes, []
+    for block in blocks:
+        populations = together(run, block.pieces).populations(run) if block.shards else ()
+        sizes.append(sketch_bytes(twice * sum(shapes[p].n_units for p in populations), found.method))
+    return sum(sorted(sizes, reverse=True)[: IN_HAND * devices])
 
 
 def _elapsed(costs: list[_Cost], devices: int | None) -> float:

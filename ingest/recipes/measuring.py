@@ -145,7 +145,7 @@ def _run(opened: Opened, planned: Planned, raw: RawWarehouse, say: Say, executor
             if plan.method is not None:
                 say(f"correlations: {plan.method.name} ({planned.reason})")
             if executor is not None:
-                order = Order(study, planned, rows.folder, rows.manifest, state.folder.with_name(f".{plan.run}.sums"))
+                order = Order(study, planned, rows.folder, rows.manifest, state.sums)
                 share_out(order, rows, executor, raw, say)
             else:
                 Run(planned, subjects, rows, vocabulary, raw, state, say, profiling, extension).measure()

@@ -18,12 +18,13 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ingest.errors import RunFailed
-from ingest.recipes.sharing import IN_HAND, MOST_DEATHS
+from ingest.recipes.dealing import IN_HAND
+from ingest.recipes.sharing import MOST_DEATHS
+from ingest.recipes.token_shards import keys_of
 from ingest.recipes.working import Delivered, Order, Refused, compute, sum_up
-from ingest.runs.shares import Block
+from ingest.runs.shares import Block, together
+from ingest.runs.state import StateFile, save
 
 
 class Devices:
@@ -36,9 +37,9 @@ class Devices:
         self.n_per_memory = sum(device is None for device in devices) or 1
 
     def deliver(self, order: Order, blocks: Sequence[Block]) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
-        """As Executor: a process that dies is replaced, and what it and its fellows had in hand is computed again.
+        """As Executor: a process that dies is replaced, and the blocks that were in hand are computed again.
 
-        Piece by piece then, because the system may have stopped it for memory.
+        Piece by piece then, because the system may have stopped it for memory; after another death, all that is left.
         """
         left, deaths = list(blocks), 0
         while left:
@@ -50,20 +51,23 @@ class Devices:
                 _emptied(order.sums),
                 ProcessPoolExecutor(self.n_workers, context, initializer=_take, initargs=(free,)) as pool,
             ):
-                handed: set[int] = set()
+                waiting, handed = deque(left), set[int]()
                 try:
-                    for share, found in _computed(pool, order, left, most=IN_HAND * self.n_workers):
+                    for share, found in _computed(pool, order, waiting, most=IN_HAND * self.n_workers):
                         handed.update(share)
                         yield share, found
                     return
                 except BrokenProcessPool:
                     deaths += 1
-                    pieces = sorted(number for block in left for number in block.pieces)
-                    left = [Block(((number,),)) for number in pieces if number not in handed]
                     if deaths > MOST_DEATHS:
                         raise RunFailed(f"{deaths} workers died: the system may have stopped them for memory") from None
-                except (GeneratorExit, OSError):
-                    pool.shutdown(wait=False, cancel_futures=True)
+                    whole = list(waiting) if deaths == 1 else []
+                    apart = sorted(number for block in left[: len(left) - len(whole)] for number in block.pieces)
+                    left = [*(Block(((number,),)) for number in apart if number not in handed), *whole]
+                except BaseException:
+                    # Hours of work that nobody waits for, and files in a folder that is about to go.
+                    for worker in multiprocessing.active_children():
+                        worker.terminate()
                     raise
 
 
@@ -89,10 +93,10 @@ def _emptied(folder: Path) -> Iterator[None]:
 
 
 def _computed(
-    pool: ProcessPoolExecutor, order: Order, blocks: Sequence[Block], *, most: int
+    pool: ProcessPoolExecutor, order: Order, waiting: deque[Block], *, most: int
 ) -> Iterator[tuple[tuple[int, ...], Delivered | Refused]]:
-    """Shares as they come; no more than so many blocks are in hand, whose sums lie in the order's folder."""
-    waiting, n_begun = deque(enumerate(blocks)), 0
+    """Shares of waiting blocks as they come; no more than so many are in hand, whose sums lie in the order's folder."""
+    n_begun = 0
     running: dict[Future[Any], tuple[_Begun, tuple[int, ...] | None]] = {}
 
     def ask_for_shares(begun: _Begun) -> None:
@@ -101,8 +105,8 @@ def _computed(
 
     while waiting or running:
         while waiting and n_begun < most:
-            number, block = waiting.popleft()
-            folders = [order.sums / f"{number}-{groups.start}" for groups in block.shards]
+            block = waiting.popleft()
+            folders = [order.sums / f"{len(waiting)}-{groups.start}" for groups in block.shards]
             begun, n_begun = _Begun(block, folders, len(folders), len(block.shares)), n_begun + 1
             for groups, place in zip(block.shards, folders, strict=True):
                 running[pool.submit(_sum_up, order, block.pieces, groups, place)] = begun, None
@@ -127,18 +131,18 @@ def _computed(
 
 def _sum_up(order: Order, numbers: Sequence[int], groups: range, folder: Path) -> Refused | None:
     """Leave the sums of a token shard in a folder, which is not there where memory runs out."""
-    found = sum_up(order, numbers, groups)
-    if not isinstance(found, dict):
-        return found
     folder.mkdir()
-    for key, content in found.items():
-        (folder / key).write_bytes(content)
-    return None
+    found = sum_up(order, numbers, groups, lambda key, sums: save(sums, folder / key))
+    if found is not True:
+        shutil.rmtree(folder)
+    return found if isinstance(found, Refused) else None
 
 
 def _compute(order: Order, share: Sequence[int], folders: Sequence[Path]) -> Delivered | Refused:
     """A share, from the sums in some folders; from the text where one is not there."""
-    shards = [{file.name: np.memmap(file, mode="r") for file in place.iterdir()} for place in folders if place.is_dir()]
+    plan = order.planned.plan
+    keys = keys_of(plan, together(plan, share))
+    shards = [{key: StateFile(place / key) for key in keys} for place in folders if place.is_dir()]
     return compute(order, share, shards=shards if len(shards) == len(folders) else ())
 
 

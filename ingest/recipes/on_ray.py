@@ -12,15 +12,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ingest.errors import InputError, RunFailed, first_line
 from ingest.recipes.at_hand import packed
-from ingest.recipes.sharing import IN_HAND, MOST_DEATHS
+from ingest.recipes.dealing import IN_HAND
+from ingest.recipes.sharing import MOST_DEATHS
 from ingest.recipes.token_shards import keys_of
 from ingest.recipes.working import Delivered, Order, Refused, compute, sum_up
 from ingest.runs.plan import Plan
 from ingest.runs.shares import Block, together
 
+# Of a key, by name.
+_Arrays = dict[str, NDArray[np.generic]]
 LOCAL = "ray"
 _ATTEMPTS = 4
 _PORT = 10_001  # that Ray gives its server for drivers
@@ -127,11 +132,31 @@ class OnRay:
 
 def _sum_up(order: Order, numbers: Sequence[int], groups: range, files: Mapping[str, bytes] | None) -> list[Any] | Any:
     """The sums of a token shard, one result per key, so that they travel to where they are needed only."""
-    found = sum_up(order, numbers, groups, files)
+    kept: dict[str, _Arrays] = {}
+
+    def put(key: str, sums: dict[str, torch.Tensor]) -> None:
+        kept[key] = {name: tensor.numpy() for name, tensor in sums.items()}
+
+    found = sum_up(order, numbers, groups, put, files)
     keys = keys_of(order.planned.plan, together(order.planned.plan, numbers))
-    # Arrays are read where Ray keeps them, bytes are copied.
-    results = [np.frombuffer(found[key], np.uint8) if isinstance(found, dict) else found for key in keys]
+    missing = found if isinstance(found, Refused) else None
+    results = [kept[key] if found is True else missing for key in keys]
     return results if len(results) > 1 else results[0]
+
+
+class _Stored:
+    """Sums that lie in Ray's store, whose arrays are read there: a State."""
+
+    def __init__(self, arrays: _Arrays) -> None:
+        self._arrays = arrays
+
+    def names(self) -> list[str]:
+        """Names of the tensors."""
+        return list(self._arrays)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """One of them, copied: what is in the store must not change."""
+        return torch.tensor(self._arrays[name])
 
 
 def _compute(
@@ -143,7 +168,8 @@ def _compute(
             return refused
     if any(each is None for each in sums):  # memory ran out there: piece by piece from the text, then
         sums = ()
-    shards = [dict(zip(keys, sums[k : k + len(keys)], strict=True)) for k in range(0, len(sums), len(keys))]
+    stored = [_Stored(arrays) for arrays in sums]
+    shards = [dict(zip(keys, stored[k : k + len(keys)], strict=True)) for k in range(0, len(sums), len(keys))]
     return compute(order, share, files, shards)
 
 

@@ -25,8 +25,6 @@ from ingest.tables import PARTS, SHARES
 
 # After so many deaths it is the share that kills its workers.
 MOST_DEATHS = 10
-# Blocks begun for each worker: their sums lie somewhere until all of their shares are computed.
-IN_HAND = 2
 
 
 class Executor(Protocol):

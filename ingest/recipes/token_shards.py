@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 
-import numpy as np
 import polars as pl
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import load, save
 from torch import Tensor
 
 from ingest.names import GROUPS
 from ingest.runs.plan import Plan
 from ingest.runs.shares import Divisible, Share
+from ingest.runs.state import State
 
-# The sums of a token shard by the keys of its share, as bytes, wherever they lie.
-Packed = Mapping[str, bytes | NDArray[np.uint8]]
+# The sums of a token shard by the keys of its share, wherever they lie.
+Sums = Mapping[str, State]
 
 # Where groups of documents, or their buckets, lie in a tensor; what has no such dimension is the same in every shard.
 _DIMENSIONS = {
@@ -29,6 +27,7 @@ _DIMENSIONS = {
 }
 _OF_POPULATION = ("units", "sketch", "shifted")
 _OF_PAIR = ("candidates", "counterparts", "probe")
+_MOMENTS = "moments"
 
 
 def keys_of(run: Divisible, share: Share) -> list[str]:
@@ -41,10 +40,10 @@ def keys_of(run: Divisible, share: Share) -> list[str]:
     ]
 
 
-def packed_sums(
+def sums_by_key(
     plan: Plan, share: Share, groups: range, tensors: Mapping[str, Tensor], moments: Sequence[pl.DataFrame]
-) -> dict[str, bytes]:
-    """What a token shard gives, by the keys of its share.
+) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """What a token shard gives, one key of its share after another: copies, so that not all are in memory at once.
 
     Args:
         plan: of the run.
@@ -53,33 +52,29 @@ def packed_sums(
         tensors: of its computation, by name.
         moments: rows of its models.
     """
-    named: dict[str, dict[str, Tensor]] = {key: {} for key in keys_of(plan, share)}
-    for name, tensor in tensors.items():
-        key = _key(name)
-        if key in named:
-            named[key][name] = _of_groups(plan, name, tensor, groups).contiguous().cpu()
-    found = {key: save(each) for key, each in named.items() if each}
+    of_models = {f"model-{model}" for model in share.models}
+    for key in keys_of(plan, share):
+        if key not in of_models:
+            names = [name for name in tensors if _key(name) == key]
+            yield key, {name: _of_groups(plan, name, tensors[name], groups).contiguous().cpu() for name in names}
     rows = pl.concat(moments) if moments else pl.DataFrame(schema={"model": pl.String})
     for model in share.models:
         stream = BytesIO()
         rows.filter(pl.col("model") == plan.models[model].name).write_ipc(stream)
-        found[f"model-{model}"] = stream.getvalue()
-    return found
+        yield f"model-{model}", {_MOMENTS: torch.frombuffer(bytearray(stream.getvalue()), dtype=torch.uint8)}
 
 
-def moments_of(model: int, shards: Sequence[Packed]) -> pl.DataFrame:
+def moments_of(model: int, shards: Sequence[Sums]) -> pl.DataFrame:
     """Rows of `raw.moments` of a model, without run, from all shards."""
-    frames = [pl.read_ipc(bytes(shard[f"model-{model}"])) for shard in shards]
+    tensors = [shard[f"model-{model}"].tensor(_MOMENTS) for shard in shards]
+    frames = [pl.read_ipc(tensor.numpy().tobytes()) for tensor in tensors]
     return pl.concat([frame for frame in frames if len(frame)])  # groups of a short text may have no rows
 
 
 class JoinedSums:
-    """The sums of a share over all groups of documents, from token shards, put together when asked for: a State.
+    """The sums of a share over all groups of documents, from token shards, put together when asked for: a State."""
 
-    What lies under one key is in memory at a time: sketches may fill half of it.
-    """
-
-    def __init__(self, plan: Plan, share: Share, shards: Sequence[Packed]) -> None:
+    def __init__(self, plan: Plan, share: Share, shards: Sequence[Sums]) -> None:
         """Look at what there is.
 
         Args:
@@ -88,16 +83,8 @@ class JoinedSums:
             shards: by the keys of a share that holds this one, in the order of their groups.
         """
         self._shards = shards
-        self._open: tuple[str, list[dict[str, Tensor]]] | None = None
-        keys = keys_of(plan, Share((), share.pairs))
-        self._names = [name for key in keys for name in load(bytes(shards[0][key]))]  # all shards have the same
-
-    def _under(self, key: str) -> list[dict[str, Tensor]]:
-        """Tensors of each shard."""
-        if self._open is None or self._open[0] != key:
-            self._open = None
-            self._open = key, [load(bytes(shard[key])) for shard in self._shards]
-        return self._open[1]
+        # All shards have the same names.
+        self._names = [name for key in keys_of(plan, Share((), share.pairs)) for name in shards[0][key].names()]
 
     def names(self) -> list[str]:
         """Names of the tensors."""
@@ -107,8 +94,9 @@ class JoinedSums:
         """One of them."""
         key, dimension = _key(name), _dimension(name)
         assert key is not None
-        parts = [each[name] for each in self._under(key)]
-        return parts[0] if dimension is None else torch.cat(parts, dimension)
+        if dimension is None:
+            return self._shards[0][key].tensor(name)
+        return torch.cat([shard[key].tensor(name) for shard in self._shards], dimension)
 
 
 def _key(name: str) -> str | None:

@@ -24,13 +24,15 @@ from ingest.recipes.planning import Planned
 from ingest.recipes.profiling import Profiling
 from ingest.recipes.running import peak_memory
 from ingest.recipes.spreading import in_smaller_tiles
-from ingest.recipes.token_shards import JoinedSums, Packed, moments_of, packed_sums
+from ingest.recipes.token_shards import JoinedSums, Sums, moments_of, sums_by_key
 from ingest.runs.plan import Plan
 from ingest.runs.shares import Share, together
 from ingest.study import Study
 from ingest.tables import MOMENTS
 
 _T = TypeVar("_T")
+# Takes the sums of a token shard under a key.
+Put = Callable[[str, dict[str, torch.Tensor]], None]
 # Models stay loaded between shares, so many bytes of them: studies of many checkpoints would fill the memory.
 _MOST_LOADED = 8_000_000_000
 
@@ -99,7 +101,7 @@ def compute(
     order: Order,
     numbers: Sequence[int],
     files: Mapping[str, bytes] | None = None,
-    shards: Sequence[Packed] = (),
+    shards: Sequence[Sums] = (),
 ) -> Delivered | Refused:
     """Compute a share.
 
@@ -107,7 +109,7 @@ def compute(
         order: what is to be done.
         numbers: of its pieces.
         files: of the corpus, for a machine that does not see its folder; None where all do.
-        shards: what `sum_up` gave of it, in the order of their groups; none where the share reads the text itself.
+        shards: what `sum_up` put of it, in the order of their groups; none where the share reads the text itself.
     """
     host, started = socket.gethostname(), time.monotonic()
     plan = order.planned.plan
@@ -126,32 +128,35 @@ def compute(
 
 
 def sum_up(
-    order: Order, numbers: Sequence[int], groups: range, files: Mapping[str, bytes] | None = None
-) -> dict[str, bytes] | Refused | None:
+    order: Order, numbers: Sequence[int], groups: range, put: Put, files: Mapping[str, bytes] | None = None
+) -> bool | Refused:
     """Take the sums of some groups of documents.
 
     Args:
         order: what is to be done.
         numbers: of the pieces whose sums.
         groups: of documents.
+        put: called with each key of `keys_of` and its sums; again with all of them if memory runs out in between.
         files: as for `compute`.
 
     Returns:
-        The sums by `keys_of`; None where memory runs out.
+        Whether all were put; not, where memory runs out.
     """
     share = together(order.planned.plan, numbers)
     part = _part(order.planned, share)
 
-    def summed(rows: TokenRows) -> dict[str, bytes]:
+    def summed(rows: TokenRows) -> bool:
         with _computation(order, part, share, rows) as computation:
             moments = computation.sum_up(groups)
-            return packed_sums(part.plan, share, groups, computation.tensors(), moments)
+            for key, sums in sums_by_key(part.plan, share, groups, computation.tensors(), moments):
+                put(key, sums)
+            return True
 
-    def in_memory(rows: TokenRows) -> dict[str, bytes] | None:
-        while (found := _unless_out_of_memory(lambda: summed(rows))) is None:
+    def in_memory(rows: TokenRows) -> bool:
+        while not (is_done := _unless_out_of_memory(partial(summed, rows))):
             if not unload(_needed(part.plan, share), 0):
                 break
-        return found
+        return bool(is_done)
 
     return _refusing(order, files, in_memory)
 
@@ -168,7 +173,7 @@ def _refusing(order: Order, files: Mapping[str, bytes] | None, done: Callable[[T
         return Refused(f"worker on {socket.gethostname()}: {error}", isinstance(error, InputError))
 
 
-def _given(order: Order, numbers: Sequence[int], rows: TokenRows, shards: Sequence[Packed]) -> list[_Given]:
+def _given(order: Order, numbers: Sequence[int], rows: TokenRows, shards: Sequence[Sums]) -> list[_Given]:
     """What a share gives; where memory runs out, piece by piece, and one piece in smaller and smaller tiles.
 
     Raises:
@@ -221,7 +226,7 @@ def _computed(order: Order, part: Planned, share: Share, rows: TokenRows) -> _Gi
         return _Given(frames, computation.example_rows().tolist(), computation.n_candidates, cuts=0)
 
 
-def _joined(order: Order, part: Planned, share: Share, rows: TokenRows, *, shards: Sequence[Packed]) -> _Given:
+def _joined(order: Order, part: Planned, share: Share, rows: TokenRows, *, shards: Sequence[Sums]) -> _Given:
     """What a share gives whose sums were taken in token shards."""
     frames = [(MOMENTS.name, moments_of(model, shards)) for model in share.models]
     if not share.pairs:

@@ -33,7 +33,7 @@ class StateFile:
     """A state on disk, read tensor by tensor: the sums of large runs fit in memory once."""
 
     def __init__(self, file: Path) -> None:
-        """A file that `StateFolder.write` wrote."""
+        """A file that `save` wrote."""
         self._file = file
 
     def names(self) -> list[str]:
@@ -55,6 +55,11 @@ class StateFolder:
         """A folder that need not exist yet."""
         self.folder = folder
 
+    @property
+    def sums(self) -> Path:
+        """The folder beside it for sums of token shards, while workers compute the run."""
+        return self.folder.with_name(f".{self.folder.name}.sums")
+
     def write(self, name: str, tensors: dict[str, Tensor]) -> tuple[str, str]:
         """Save the state after a part under a name.
 
@@ -68,7 +73,7 @@ class StateFolder:
         file = self.folder / f"{name}.safetensors"
         scratch = self.folder / f".{file.name}.{os.getpid()}"
         try:
-            _save({name: t.contiguous().cpu() for name, t in tensors.items()}, scratch)
+            save({name: t.contiguous().cpu() for name, t in tensors.items()}, scratch)
             digest = _sha256(scratch)
             _sync(scratch)
             scratch.rename(file)
@@ -117,7 +122,8 @@ class StateFolder:
                 file.unlink()
 
     def trim(self, gigabytes: float) -> None:
-        """Delete the folder if it holds more than that, or nothing may be kept."""
+        """Delete what workers left, and the folder if it holds more than that, or nothing may be kept."""
+        shutil.rmtree(self.sums, ignore_errors=True)
         held = sum(file.stat().st_size for file in self.folder.glob("*")) if self.folder.is_dir() else 0
         if held > gigabytes * 1e9:
             self.delete()
@@ -127,7 +133,12 @@ class StateFolder:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _save(tensors: dict[str, Tensor], file: Path) -> None:
+def save(tensors: dict[str, Tensor], file: Path) -> None:
+    """Write tensors of the CPU.
+
+    Raises:
+        OSError: if the disk is full.
+    """
     try:
         save_file(tensors, file)
     except SafetensorError as error:

@@ -204,6 +204,14 @@ def test_models_alone_are_summed_in_token_shards() -> None:
     assert [len(block.shards) for block in made.blocks(2)] == [0, 0]
 
 
+def test_a_model_without_a_partner_is_dealt_alone_where_there_is_no_room_for_anything() -> None:
+    for n_workers in (1, 2):
+        made = make(3, [(0, 1)], is_exact=False, profile=0, room=GB // 2)
+        shares = made.dealt(n_workers)
+        assert all(shares)
+        assert sorted(number for share in shares for number in share) == [0, 1, 2, 3]
+
+
 def test_only_the_last_blocks_are_cut() -> None:
     made = make(6, [(0, 1), (2, 3), (4, 5)], is_exact=False)
     blocks = made.blocks(2)

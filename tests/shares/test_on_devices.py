@@ -37,8 +37,13 @@ def test_several_processes_give_the_rows_of_one(home: Path, tmp_path: Path, work
     assert_same_rows(tmp_path / "neurons.duckdb", home)
     (method,) = set(rows(home / "alone.duckdb", "select method from raw.runs where status = 'finished'")["method"])
     assert (f"in {workers} token shards" in ended.out) == (method != "exact")
+    # As a driver leaves them that is killed in its last moment.
+    (run,) = set(rows(tmp_path / "neurons.duckdb", "select run from raw.shares order by run limit 1")["run"])
+    left = tmp_path / "neurons.duckdb.state" / f".{run}.sums" / "0-0"
+    left.mkdir(parents=True)
     again = shared(home, tmp_path / "neurons.duckdb", "devices", "--workers", 2)
     assert "was finished before: nothing to do" in again.out
+    assert not left.parent.exists()
 
 
 def test_a_worker_and_then_the_driver_die(home: Path, tmp_path: Path) -> None:

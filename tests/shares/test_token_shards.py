@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 import pytest
 import torch
 from polars.testing import assert_frame_equal
+from safetensors.torch import load_file
 
 from ingest.measure.sketch import CountSketch
 from ingest.recipes import on_devices, on_ray
@@ -25,9 +25,22 @@ from tests.shares.sharing import order_of
 SHARDS = (range(5), range(5, 6), range(6, 16))
 
 
-def summed(order: Order, pieces: Sequence[int], groups: range) -> dict[str, bytes]:
-    found = sum_up(order, pieces, groups)
-    assert isinstance(found, dict)
+class Kept:
+    """Tensors in memory: a State."""
+
+    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self._tensors = tensors
+
+    def names(self) -> list[str]:
+        return list(self._tensors)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        return self._tensors[name]
+
+
+def summed(order: Order, pieces: Sequence[int], groups: range) -> dict[str, Kept]:
+    found: dict[str, Kept] = {}
+    assert sum_up(order, pieces, groups, lambda key, sums: found.update({key: Kept(sums)})) is True
     assert sorted(found) == sorted(keys_of(order.planned.plan, together(order.planned.plan, pieces)))
     return found
 
@@ -96,7 +109,7 @@ def test_where_memory_runs_out_a_share_reads_the_text(tmp_path: Path, monkeypatc
     assert sums == [None] * len(sums)
     assert_same(on_devices._compute(order, share, [kept, tmp_path / "lost"]), theirs)
     keys = keys_of(order.planned.plan, together(order.planned.plan, share))
-    there = [np.fromfile(kept / key, np.uint8) for key in keys]
+    there = [{name: tensor.numpy() for name, tensor in load_file(kept / key).items()} for key in keys]
     assert_same(on_ray._compute(order, share, None, keys, *there, *sums), theirs)
 
 
@@ -110,4 +123,5 @@ def test_a_worker_that_cannot_take_sums_says_why(tmp_path: Path) -> None:
     refused = on_devices._sum_up(order, share, range(8), tmp_path / "sums")
     assert isinstance(refused, Refused)
     assert "there is no folder" in refused.line
+    assert not (tmp_path / "sums").exists()
     assert on_ray._compute(order, share, None, keys, *on_ray._sum_up(order, share, range(8), None)) == refused
