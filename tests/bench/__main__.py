@@ -125,7 +125,8 @@ def table(found: dict[str, Any]) -> str:
             f"The demo study on a local Ray, workers of one core: {took['1']:.0f} s with one ({n['1']} shares), "
             f"{took['2']:.0f} s with two ({n['2']}), efficiency {100 * shared['efficiency']:.0f}% (target "
             f"{100 * shares.EFFICIENCY:.0f}%). A model alone takes {share['model']:.1f} s, a pair alone "
-            f"{share['pair']:.1f} s. With as many neurons as "
+            f"{share['pair']:.1f} s, {shared['beside_s']:.1f} s while an unrelated process computes the same. "
+            "With as many neurons as "
             f"GPT2-small has, {write['model']:.1f} and {write['pair']:.1f} s to write: simulated with "
             f"{shares.WORKERS} workers of an H200 each, ten GPT2-smalls and 100 M tokens, the writer takes "
             f"{100 * shared['driver_share']:.1f}% of the time (target {100 * shares.DRIVER:.0f}%).",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import multiprocessing
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import polars as pl
@@ -35,8 +38,9 @@ def run(folder: Path, *, say: Callable[[str], None]) -> dict[str, Any]:
     """Ingest the demo study on a local Ray with one and with two workers of one core.
 
     Returns:
-        Seconds of both, efficiency, seconds of one model's and one pair's share, the writer's seconds for one of the
-        size of GPT2-small, and its share of the time in a simulation of 64 workers with H200s.
+        Seconds of both, efficiency, seconds of one model's and one pair's share, and of a pair's beside a process that
+        does the same and shares nothing with it, the writer's seconds for one of the size of GPT2-small, and its share
+        of the time in a simulation of 64 workers with H200s.
     """
     study = for_workers(read_study(ROOT / "ingest" / "studies" / "demo.toml"))
     took: dict[str, float] = {}
@@ -66,9 +70,24 @@ def run(folder: Path, *, say: Callable[[str], None]) -> dict[str, Any]:
         "shares": {workers: rows(folder / f"{workers}.duckdb", "from raw.shares").height for workers in took},
         "efficiency": took["1"] / (2 * took["2"]),
         "share_s": computed,
+        "beside_s": _beside(order, len(study.models)),
         "write_s": written,
         "driver_share": _simulated(written["model"], written["pair"]),
     }
+
+
+def _beside(order: Order, number: int) -> float:
+    """Mean seconds of a share in two processes that compute it at the same time: what the machine itself takes away."""
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        both = [pool.submit(_seconds, order, number) for _ in range(2)]
+        return fmean(each.result() for each in both)
+
+
+def _seconds(order: Order, number: int) -> float:
+    compute(order, [number])  # loads the models
+    found = compute(order, [number])
+    assert isinstance(found, Delivered)
+    return found.seconds
 
 
 def _seconds_of_large(raw: RawWarehouse, frames: Frames) -> float:
