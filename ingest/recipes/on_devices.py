@@ -112,7 +112,8 @@ def _computed(
                 running[pool.submit(_sum_up, order, block.pieces, groups, place)] = begun, None
             if not folders:
                 ask_for_shares(begun)
-        for future in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
+        # Again every second: an interrupt that another thread was given is seen between two waits only.
+        for future in futures.wait(running, timeout=1.0, return_when=futures.FIRST_COMPLETED).done:
             begun, share = running.pop(future)
             found = future.result()
             if share is None:
